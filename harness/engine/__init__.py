@@ -1,0 +1,1 @@
+"""Runs cases on subjects: plan, workers, store of outcomes, events."""

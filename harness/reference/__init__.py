@@ -1,0 +1,1 @@
+"""The reimplementation: FGSM, ``adversarial_loss`` and the mathematics both share. It calls neither library."""

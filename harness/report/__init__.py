@@ -1,0 +1,1 @@
+"""One run, many forms: terminal, JSON, CSV, Markdown, HTML."""

@@ -1,0 +1,1 @@
+"""YAML -> scenario -> cases -> problems."""

@@ -1,0 +1,202 @@
+"""The words of the project, as types. Every room imports this module; it imports none of them.
+
+Arrays never travel in these types: they lie in ``.npz`` files, named by the hash of their content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+FORMAT_VERSION = 1
+"""Of every file that is written. Raised when a reader of the old form would misread the new one."""
+
+SUBJECTS = (
+    "nsl",
+    "cleverhans-v4",
+    "cleverhans-v3",
+    "reference-nsl",
+    "reference-cleverhans",
+    "reference-float64",
+)
+"""The shipped subjects, in the order in which every table shows them."""
+
+YARDSTICK = "reference-float64"
+"""The subject whose outcome says what float32 could know."""
+
+NORMS = ("linf", "l2", "l1")
+
+ATTACK_SETTINGS = (
+    "epsilon",
+    "norm",
+    "labels",
+    "clip",
+    "loss",
+    "loss_reduction",
+    "feature_mask",
+    "dtype",
+)
+"""The settings of an attack that a scenario may state. One that it leaves out is left to each library's default."""
+
+Kind = Literal["perturbation", "loss", "training"]
+OutcomeStatus = Literal["ok", "unsupported", "error", "timeout", "crash"]
+ExpectationStatus = Literal["expected", "unexpected", "unstated"]
+
+
+class Verdict(str, Enum):
+    """What a comparison comes to, from best to worst."""
+
+    EQUAL = "EQUAL"
+    """Bit for bit."""
+    CLOSE = "CLOSE"
+    """Round-off explains the difference."""
+    DIVERGED = "DIVERGED"
+    UNSUPPORTED = "UNSUPPORTED"
+    """A side cannot express the case."""
+    ERROR = "ERROR"
+    """A side failed, or the comparison could not be computed. Never a pass."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class HarnessError(Exception):
+    """The harness cannot do its job (exit status 2). The message is for the user: where, expected, came, how to mend."""
+
+
+class Unsupported(Exception):
+    """Raised by a subject for a case that its library cannot express. The message is the reason."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a file, as editors count: line and column from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a scenario says the verdict of one pair must be, and why."""
+
+    verdict: Verdict
+    because: str
+    location: Location
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scenario at one point of its matrix, all settings fixed. Plain, serialisable data.
+
+    Attributes:
+        id: stable, e.g. ``linf-given-labels[attack.epsilon=0.1,attack.norm=l2]``.
+        scenario: the scenario's name (its file name without ending).
+        kind: what is compared.
+        point: the matrix settings of this case, dotted name to value.
+        model: how to make the model (see ``harness.scenario.models``).
+        data: how to make the batch (see ``harness.scenario.data``).
+        attack: the stated settings only, a subset of ``ATTACK_SETTINGS``. ``epsilon`` is a float in units of x;
+            ``norm`` one of ``NORMS``; ``labels`` is ``"given"``, ``"predicted"`` or ``{"target": class}``; ``clip`` is
+            ``[low, high]``, either ``None``; ``loss`` is ``"cross_entropy"`` (the one that fits the model's output, named
+            explicitly); ``loss_reduction`` is ``"mean"``, ``"sum"`` or ``"none"``; ``feature_mask`` a nested list of
+            numbers in [0, 1] that broadcasts to one example, or a mapping of input name to such a list;
+            ``dtype`` is ``"float32"`` or ``"float64"``.
+        subjects: who takes part, in order.
+        expectations: ``"left|right"`` (in the order of ``subjects``) to what is expected of that pair.
+        location: the scenario file.
+        tags: the scenario's tags.
+        summary: the scenario's line.
+    """
+
+    id: str
+    scenario: str
+    kind: Kind
+    point: Mapping[str, Any]
+    model: Mapping[str, Any]
+    data: Mapping[str, Any]
+    attack: Mapping[str, Any]
+    subjects: tuple[str, ...]
+    expectations: Mapping[str, Expectation]
+    location: Location
+    tags: tuple[str, ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one subject returned for one case.
+
+    Attributes:
+        subject: its name.
+        status: ``ok`` if there are arrays.
+        reason: why there are none; empty if there are.
+        seconds: wall time of the subject's work on this case, set-up of its worker aside.
+        settings: what the subject really used, its own defaults included.
+        defaulted: names of the settings that were left to the subject's default.
+        arrays: content hash of the ``.npz``, or empty. Kind perturbation: ``adversarial`` (one array per input, named
+            ``adversarial`` or ``adversarial/NAME``); of the yardstick also ``uncertainty`` and ``undetermined``.
+        summary: scalar figures: accuracy and loss before and after.
+        from_store: whether it was computed by an earlier run.
+    """
+
+    subject: str
+    status: OutcomeStatus
+    reason: str = ""
+    seconds: float = 0.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    defaulted: tuple[str, ...] = ()
+    arrays: str = ""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    from_store: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two outcomes of one case, compared.
+
+    Attributes:
+        left, right: subjects, in table order.
+        verdict: see ``Verdict``.
+        sentence: the verdict in words: how many elements, the worst, where, what was allowed, what would have passed.
+        metrics: figures, see ``harness.oracle.metrics``; empty when a side has no arrays.
+        tolerance: the tolerance that the verdict was judged with.
+        causes: ``{code, share}`` each; empty until causes are established.
+        expected: the expected verdict, or empty when the scenario states none.
+        because: why the scenario expects it.
+        status: ``expected``, ``unexpected`` or ``unstated``.
+    """
+
+    left: str
+    right: str
+    verdict: Verdict
+    sentence: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: Mapping[str, Any] = field(default_factory=dict)
+    causes: tuple[Mapping[str, Any], ...] = ()
+    expected: str = ""
+    because: str = ""
+    status: ExpectationStatus = "unstated"
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces. Raises ``ValueError`` for NaN and infinities."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 of a JSON value, as hex digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A dataclass of this module as plain JSON data."""
+    return asdict(value)
