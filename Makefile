@@ -1,0 +1,73 @@
+# Every command does its own set-up: a virtual environment in this checkout, made once, from the pins in
+# harness/environments. `make` prints the list.
+
+# Empty: the interpreter of the existing environment, else the first suitable one on PATH.
+PYTHON ?=
+VENV ?= .venv
+ARGS ?=
+
+PINS := harness/environments
+BIN := $(VENV)/bin
+SET_UP = python=$$(sh $(PINS)/python.sh '$(PYTHON)' '$(VENV)') && "$$python" $(PINS)/set_up.py '$(VENV)'
+
+# It would take the place of the environment's own standard library.
+unexport PYTHONHOME
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help compare test lint check doctor bench environment check-environment lock clean distclean
+
+help:
+	@echo 'make compare     run the shipped scenarios on the real libraries; the report is reports/latest/report.html'
+	@echo 'make test        run the tests'
+	@echo 'make check       everything that must hold before a change lands: lint and test'
+	@echo 'make lint        style, formatting, types, direction of imports'
+	@echo 'make doctor      the state of every implementation under comparison: installed, version, why not'
+	@echo 'make bench       what the harness and the reimplementation cost, as ratios'
+	@echo 'make lock        pin the dependencies of pyproject.toml anew (ARGS=--upgrade: to the newest)'
+	@echo 'make clean       remove reports and caches'
+	@echo 'make distclean   remove the virtual environment too'
+	@echo
+	@echo 'ARGS=...         more arguments for the command:      make compare ARGS="-k l2"'
+	@echo 'PYTHON=...       the interpreter, 3.10 to 3.13:       PYTHON=python3.12 make compare'
+	@echo 'VENV=...         the environment, default .venv:      make test VENV=.venv-3.12 PYTHON=python3.12'
+
+compare: environment
+	@'$(BIN)/harness' run scenarios --report-dir reports/latest $(ARGS)
+
+test: environment
+	@'$(BIN)/python' -m pytest $(ARGS)
+
+check: lint test
+
+# Keeps Pyright from looking for newer versions of itself: the checks work with no network.
+lint: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+lint: check-environment
+	@'$(BIN)/ruff' check
+	@'$(BIN)/ruff' format --check
+	@'$(BIN)/pyright' --pythonpath '$(BIN)/python'
+	@'$(BIN)/lint-imports'
+
+doctor: environment
+	@'$(BIN)/harness' doctor $(ARGS)
+
+bench: environment
+	@'$(BIN)/python' -m harness.bench $(ARGS)
+
+environment:
+	@$(SET_UP)
+
+check-environment:
+	@$(SET_UP) --checks
+
+lock:
+	@python=$$(sh $(PINS)/python.sh '$(PYTHON)' '$(VENV)') && "$$python" $(PINS)/lock.py $(ARGS)
+
+clean:
+	@find reports -mindepth 1 -maxdepth 1 ! -name README.md ! -name 'baseline*' -exec rm -rf {} +
+	@rm -rf build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find harness tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	@rm -rf adversarial_harness.egg-info
+	@[ ! -e '$(VENV)/harness-environment.json' ] || rm -rf '$(VENV)'
