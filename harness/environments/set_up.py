@@ -38,12 +38,11 @@ class SetUpError(Exception):
     """The environment cannot be made. The message is one line for the user."""
 
 
-def fingerprint(*parts: object) -> str:
-    """SHA-256 over texts and the contents of files, as hex digits."""
-    digest = hashlib.sha256()
-    for part in parts:
-        content = part.read_bytes() if isinstance(part, Path) else str(part).encode()
-        digest.update(len(content).to_bytes(8, "big") + content)
+def fingerprint(text: str, *files: Path) -> str:
+    """SHA-256 over a text and the contents of files, as hex digits."""
+    digest = hashlib.sha256(text.encode())
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 
@@ -53,11 +52,13 @@ def wanted_stamps(venv: Path, *, checks: bool) -> dict[str, str]:
     The interpreter counts by its real path, which is the same seen from inside the environment and from outside, so a
     later call without PYTHON keeps to the one chosen before. Paths count, since scripts in an environment hold them.
     """
-    interpreter = f"{os.path.realpath(sys.executable)} {sys.version_info[0]}.{sys.version_info[1]}"
-    base = fingerprint(LAYOUT, interpreter, venv, PINS / "default.txt", PINS / "cleverhans-v3.txt")
-    stamps = {"base": base, "package": fingerprint(CHECKOUT, CHECKOUT / "pyproject.toml")}
+    base = f"{LAYOUT} {venv} {os.path.realpath(sys.executable)} {sys.version_info[0]}.{sys.version_info[1]}"
+    stamps = {
+        "base": fingerprint(base, PINS / "default.txt", PINS / "cleverhans-v3.txt"),
+        "package": fingerprint(str(CHECKOUT), CHECKOUT / "pyproject.toml"),
+    }
     if checks:
-        stamps["checks"] = fingerprint(PINS / "checks.txt")
+        stamps["checks"] = fingerprint("checks", PINS / "checks.txt")
     return stamps
 
 
