@@ -1,0 +1,49 @@
+"""What happens in a run, as values. The engine yields them; the terminal and whoever else listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from harness.engine.record import CaseRecord, Run
+from harness.vocabulary import Case, Outcome
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The work is known: how many problems have to be prepared and how many outcomes computed or taken from the store."""
+
+    problems: int
+    outcomes: int
+
+
+@dataclass(frozen=True)
+class ProblemReady:
+    """The weights or the batch of a case are in the store."""
+
+    case: Case
+
+
+@dataclass(frozen=True)
+class OutcomeReady:
+    """A subject has an outcome for a case."""
+
+    case: Case
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class CaseJudged:
+    """All outcomes of a case are there and compared."""
+
+    record: CaseRecord
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over, by itself or interrupted."""
+
+    run: Run
+
+
+Event: TypeAlias = Planned | ProblemReady | OutcomeReady | CaseJudged | Finished

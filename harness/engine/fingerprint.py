@@ -1,0 +1,123 @@
+"""Everything that determines an outcome, as hashes: so that a second run computes only what changed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.vocabulary import SUBJECTS, Case, content_hash
+
+_ROOT = Path(__file__).parents[1]
+_FRAMEWORKS = ("tensorflow", "tf-keras", "keras", "numpy", "scikit-learn")
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """What a run records about the machine and the frameworks. Imports none of them."""
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        **{name: _version(name) for name in _FRAMEWORKS},
+    }
+
+
+def weights_key(case: Case) -> str:
+    """Key of a case's weights: how they are drawn, and from what data they are pretrained."""
+    # Weights do not depend on which batch is attacked, nor, for declared layers, on the form of the output.
+    model = {name: value for name, value in case.model.items() if name != "output" or "layers" not in case.model}
+    data = {name: value for name, value in case.data.items() if name not in ("batch", "seed", "split")}
+    return content_hash(
+        {
+            "model": {name: _with_content(name, value) for name, value in model.items()},
+            "data": {name: _with_content(name, value) for name, value in data.items()},
+            "code": code_hash([_ROOT / "scenario" / f"{name}.py" for name in ("models", "data", "pretrain")]),
+            "environment": environment(),
+        }
+    )
+
+
+def batch_key(case: Case) -> str:
+    """Key of a case's batch."""
+    return content_hash(
+        {
+            "data": {name: _with_content(name, value) for name, value in case.data.items()},
+            "dtype": case.attack.get("dtype", "float32"),
+            "code": code_hash([_ROOT / "scenario" / "data.py"]),
+            "scikit-learn": _version("scikit-learn"),
+            "numpy": _version("numpy"),
+        }
+    )
+
+
+def outcome_key(case: Case, name: str, *, identity: Mapping[str, str], subject: Mapping[str, Any]) -> str:
+    """Key of the outcome of one subject, named and described, for one case."""
+    return content_hash(
+        {
+            "kind": case.kind,
+            "name": name,
+            "subject": dict(subject),
+            "model": {name: _with_content(name, value) for name, value in case.model.items()},
+            "identity": dict(identity),
+            "attack": dict(case.attack),
+            "environment": environment(),
+            "code": _code_of(name),
+        }
+    )
+
+
+@functools.cache
+def _code_of(subject: str) -> str:
+    """Hash of the files that a subject's outcome comes out of: its own, what subjects share, and the worker's."""
+    modules = {name.replace("-", "_") for name in SUBJECTS}
+    others = modules - {subject.replace("-", "_")}
+    files = [path for path in (_ROOT / "subjects").glob("*.py") if path.stem not in others]
+    files += [_ROOT / "scenario" / "models.py", _ROOT / "scenario" / "data.py", _ROOT / "engine" / "work.py"]
+    if subject.startswith("reference-"):
+        files += (_ROOT / "reference").glob("*.py")
+    return code_hash(sorted(files))
+
+
+def code_hash(files: Iterable[Path]) -> str:
+    """Hash of the content of source files."""
+    return content_hash([_file_hash(path) for path in files])
+
+
+@functools.cache
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _with_content(name: str, value: Any) -> Any:
+    """A setting that names a file or code counts with its content."""
+    if name in ("keras", "weights", "path"):
+        return [value, _file_hash(Path(value))]
+    if name == "factory":
+        spec = importlib.util.find_spec(value.partition(":")[0])
+        return [value, _file_hash(Path(spec.origin)) if spec and spec.origin else ""]
+    return value
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _processor() -> str:
+    """Model name: kernels are chosen by it, and it changes the last bits."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or os.uname().machine

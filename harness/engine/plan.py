@@ -1,0 +1,98 @@
+"""What has to be computed, as tasks: each a plain function call with a key that stands for everything its result depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.engine import fingerprint
+from harness.engine.work import Problem, compute_outcome, prepare_batch, prepare_weights
+from harness.subjects.environments import TENSORFLOW_2
+from harness.subjects.protocol import Environment, Unavailable
+from harness.subjects.registry import load_subject
+from harness.vocabulary import Case
+
+
+@dataclass(frozen=True)
+class Task:
+    """One function call in a worker.
+
+    Attributes:
+        kind: of its record in the store: ``weights``, ``batch`` or ``outcome``.
+        key: of its record.
+        case: that it is for, or the first of several.
+        environment: of the worker.
+        function: returns the record, a JSON mapping.
+        arguments: of the function.
+        subject: of an outcome; empty for the others.
+    """
+
+    kind: str
+    key: str
+    case: Case
+    environment: Environment
+    function: Callable[..., Mapping[str, Any]]
+    arguments: tuple[Any, ...]
+    subject: str = ""
+
+
+def preparation_tasks(cases: Iterable[Case], store: Path) -> list[Task]:
+    """Draw or train the weights, and select the batch, of every case; what several cases share, once."""
+    tasks = {}
+    for case in cases:
+        for kind, key, function in (
+            ("weights", fingerprint.weights_key(case), prepare_weights),
+            ("batch", fingerprint.batch_key(case), prepare_batch),
+        ):
+            tasks.setdefault((kind, key), Task(kind, key, case, TENSORFLOW_2, function, (store, case)))
+    return list(tasks.values())
+
+
+def problem_of(case: Case, records: Mapping[tuple[str, str], Mapping[str, Any]]) -> Problem:
+    """The problem of a case, from the records of the preparation tasks by kind and key."""
+    batch = records["batch", fingerprint.batch_key(case)]
+    return Problem(records["weights", fingerprint.weights_key(case)]["arrays"], batch["arrays"], batch["classes"])
+
+
+def outcome_tasks(
+    cases: Iterable[Case], problems: Mapping[str, Problem], subjects: Mapping[str, Mapping[str, Any]], store: Path
+) -> list[Task]:
+    """One task for each case and each of its subjects that is available. Cases with the same weights stand together.
+
+    Args:
+        cases: all of them.
+        problems: by case id.
+        subjects: as ``describe_subjects`` returns them.
+        store: folder of the store.
+    """
+    tasks = []
+    for case in sorted(cases, key=lambda case: problems[case.id].weights):
+        problem = problems[case.id]
+        for name in case.subjects:
+            if "unavailable" in subjects[name]:
+                continue
+            key = fingerprint.outcome_key(case, name, identity=problem.identity, subject=subjects[name])
+            environment = load_subject(name).ENVIRONMENT
+            tasks.append(Task("outcome", key, case, environment, compute_outcome, (store, case, problem, name), name))
+    return tasks
+
+
+def describe_subjects(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What a run records about its subjects: library, version, API, environment; or why one is unavailable."""
+    described = {}
+    for name in names:
+        subject = load_subject(name)
+        description: dict[str, Any] = {
+            "library": subject.LIBRARY,
+            "api": subject.API,
+            "environment": subject.ENVIRONMENT.name,
+            "variables": dict(subject.ENVIRONMENT.variables),
+        }
+        try:
+            description["version"] = subject.version()
+        except Unavailable as reason:
+            description |= {"version": "", "unavailable": str(reason)}
+        described[name] = description
+    return described

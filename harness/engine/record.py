@@ -1,0 +1,210 @@
+"""What a run leaves: ``run.json`` and its arrays. Any report can be made again from the folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.engine.store import Store, write_atomically
+from harness.vocabulary import (
+    FORMAT_VERSION,
+    Case,
+    Comparison,
+    Expectation,
+    HarnessError,
+    Location,
+    Outcome,
+    Verdict,
+    plain,
+)
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """A case with what came of it.
+
+    Attributes:
+        case: the case.
+        identity: hashes of ``weights`` and ``data``, the same for every subject.
+        outcomes: one for each subject, in order; fewer when the run was interrupted.
+        comparisons: one for each pair of subjects.
+    """
+
+    case: Case
+    identity: Mapping[str, str]
+    outcomes: tuple[Outcome, ...]
+    comparisons: tuple[Comparison, ...]
+
+    def outcome(self, subject: str) -> Outcome:
+        """The outcome of a subject."""
+        return next(outcome for outcome in self.outcomes if outcome.subject == subject)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a run produced.
+
+    Attributes:
+        environment: machine, frameworks, flags and threads.
+        subjects: name to ``library``, ``version``, ``api``, ``environment``; and ``unavailable``, why, where it is so.
+        cases: in the order of the scenario files.
+        started: ISO 8601, UTC.
+        seconds: wall time.
+        interrupted: whether it was stopped before it had finished.
+        folder: where its arrays lie; ``None`` while they are in the store only.
+    """
+
+    environment: Mapping[str, Any]
+    subjects: Mapping[str, Mapping[str, Any]]
+    cases: tuple[CaseRecord, ...]
+    started: str
+    seconds: float
+    interrupted: bool = False
+    folder: Path | None = None
+    store: Store | None = field(default=None, compare=False)
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Counts over all cases."""
+        comparisons = [comparison for record in self.cases for comparison in record.comparisons]
+        outcomes = [outcome for record in self.cases for outcome in record.outcomes]
+        verdicts = Counter(str(comparison.verdict) for comparison in comparisons)
+        statuses = Counter(comparison.status for comparison in comparisons)
+        return {
+            "cases": len(self.cases),
+            "outcomes": len(outcomes),
+            "from_store": sum(outcome.from_store for outcome in outcomes),
+            "comparisons": len(comparisons),
+            "verdicts": {str(verdict): verdicts.get(str(verdict), 0) for verdict in Verdict},
+            "expected": statuses["expected"],
+            "unexpected": statuses["unexpected"],
+            "unstated": statuses["unstated"],
+        }
+
+    def arrays(self, digest: str) -> dict[str, np.ndarray]:
+        """Arrays of an outcome or of a problem, by content hash. Raises ``HarnessError`` when missing or damaged."""
+        place = Store(self.folder) if self.folder else self.store
+        try:
+            if place is not None:
+                return place.get_arrays(digest)
+        except KeyError:
+            pass
+        raise HarnessError(f"arrays/{digest}.npz is missing or damaged in {place.root if place else 'this run'}")
+
+    def inputs(self, record: CaseRecord) -> dict[str, np.ndarray]:
+        """The inputs of a case, by name."""
+        return by_prefix(self.arrays(record.identity["data"]), "input")
+
+    def labels(self, record: CaseRecord) -> np.ndarray:
+        """The true labels of a case, int32 ``(batch,)``."""
+        return self.arrays(record.identity["data"])["labels"]
+
+    def adversarial(self, outcome: Outcome) -> dict[str, np.ndarray]:
+        """The adversarial examples of an outcome, by input name."""
+        return by_prefix(self.arrays(outcome.arrays), "adversarial")
+
+
+def by_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays named ``prefix/NAME``, by ``NAME``."""
+    return {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
+
+
+def save_run(run: Run, folder: Path) -> Run:
+    """Writes ``run.json`` and the arrays that it names. Returns the run as it lies in the folder."""
+    if run.store is None:
+        raise ValueError("only a run that has just been made can be saved")
+    for record in run.cases:
+        digests = [*record.identity.values(), *(outcome.arrays for outcome in record.outcomes)]
+        for digest in filter(None, digests):
+            _link_or_copy(run.store.path_of(digest), Store(folder).path_of(digest))
+    write_atomically(folder / "run.json", (json.dumps(_to_json(run), indent=1, allow_nan=False) + "\n").encode())
+    return load_run(folder)
+
+
+def load_run(folder: Path) -> Run:
+    """Reads a run folder back.
+
+    Raises:
+        HarnessError: when it is no run folder, of another format, or damaged.
+    """
+    path = folder / "run.json"
+    try:
+        body = json.loads(path.read_bytes())
+        version = body["format_version"]
+        if version != FORMAT_VERSION:
+            raise HarnessError(f"{path}: format_version is {version}; this version of the harness reads {FORMAT_VERSION}")
+        return Run(
+            environment=body["environment"],
+            subjects=body["subjects"],
+            cases=tuple(_case_record(case) for case in body["cases"]),
+            started=body["started"],
+            seconds=body["seconds"],
+            interrupted=body["interrupted"],
+            folder=folder,
+        )
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be read: {error.strerror}. A run folder has a run.json in it.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HarnessError(f"{path} is not a run: {type(error).__name__}: {error}. Run again to make it anew.") from error
+
+
+def _to_json(run: Run) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "started": run.started,
+        "seconds": round(run.seconds, 3),
+        "interrupted": run.interrupted,
+        "environment": dict(run.environment),
+        "subjects": {name: dict(description) for name, description in run.subjects.items()},
+        "totals": run.totals,
+        "cases": [
+            {
+                **plain(record.case),
+                "identity": dict(record.identity),
+                "outcomes": [plain(outcome) for outcome in record.outcomes],
+                "comparisons": [plain(comparison) for comparison in record.comparisons],
+            }
+            for record in run.cases
+        ],
+    }
+
+
+def _case_record(body: dict[str, Any]) -> CaseRecord:
+    outcomes, comparisons, identity = body.pop("outcomes"), body.pop("comparisons"), body.pop("identity")
+    expectations = {
+        pair: Expectation(Verdict(one["verdict"]), one["because"], Location(**one["location"]))
+        for pair, one in body.pop("expectations").items()
+    }
+    lists = {name: tuple(body.pop(name)) for name in ("subjects", "tags")}
+    case = Case(**{**body, **lists, "location": Location(**body["location"]), "expectations": expectations})
+    return CaseRecord(
+        case,
+        identity,
+        tuple(Outcome(**{**one, "defaulted": tuple(one["defaulted"])}) for one in outcomes),
+        tuple(
+            Comparison(**{**one, "verdict": Verdict(one["verdict"]), "causes": tuple(one["causes"])}) for one in comparisons
+        ),
+    )
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        try:
+            temporary = target.with_suffix(f".{os.getpid()}.tmp")
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, target)  # noqa: PTH105
+        except OSError as error:
+            raise HarnessError(f"{target} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,141 @@
+"""The story of a run: prepare the problems, compute the outcomes that the store lacks, compare, record."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.engine import fingerprint
+from harness.engine.comparing import compare_case
+from harness.engine.events import CaseJudged, Event, Finished, OutcomeReady, Planned, ProblemReady
+from harness.engine.plan import describe_subjects, outcome_tasks, preparation_tasks, problem_of
+from harness.engine.record import CaseRecord, Run
+from harness.engine.schedule import Done, run_tasks
+from harness.engine.store import Store
+from harness.engine.work import Problem
+from harness.engine.workers import Workers
+from harness.oracle.verdicts import Tolerance
+from harness.vocabulary import Case, HarnessError, Outcome
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run.
+
+    Attributes:
+        store: folder of the store.
+        jobs: how many workers compute at the same time.
+        timeout: seconds that one outcome may take.
+        fresh: whether to ignore what earlier runs left in the store.
+        tolerance: what counts as round-off.
+    """
+
+    store: Path
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    timeout: float = 300.0
+    fresh: bool = False
+    tolerance: Tolerance = field(default_factory=Tolerance)
+
+
+def execute(cases: Sequence[Case], options: Options) -> Iterator[Event]:
+    """Runs the cases and yields what happens. The last event is ``Finished``, also after an interrupt.
+
+    Raises:
+        HarnessError: when a problem cannot be prepared or the disk is full. What was finished is in the store by then.
+    """
+    started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+    store = Store(options.store)
+    subjects = describe_subjects(dict.fromkeys(name for case in cases for name in case.subjects))
+    records: dict[str, CaseRecord] = {}
+    workers = Workers()
+    interrupted = False
+    try:
+        problems = yield from _prepare(cases, store, workers, options)
+        for event in _compute(cases, problems, subjects, store, workers, options):
+            if isinstance(event, CaseJudged):
+                records[event.record.case.id] = event.record
+            yield event
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        workers.close()
+    yield Finished(
+        Run(
+            environment=fingerprint.environment(),
+            subjects=subjects,
+            cases=tuple(records[case.id] for case in cases if case.id in records),
+            started=started.isoformat(timespec="seconds"),
+            seconds=time.monotonic() - clock,
+            interrupted=interrupted,
+            store=store,
+        )
+    )
+
+
+def _prepare(
+    cases: Sequence[Case], store: Store, workers: Workers, options: Options
+) -> Iterator[Event]:
+    """Gets the weights and the batch of every case. Returns the problems by case id."""
+    tasks = preparation_tasks(cases, store.root)
+    yield Planned(problems=len(tasks), outcomes=sum(len(case.subjects) for case in cases))
+    records: dict[tuple[str, str], Mapping[str, Any]] = {}
+    failures = []
+    for done in _run(tasks, store, workers, options):
+        if done.failure:
+            failures.append(f"{done.task.case.location}: {done.reason}")
+        records[done.task.kind, done.task.key] = done.record
+        yield ProblemReady(done.task.case)
+    if failures:
+        raise HarnessError("\n".join(failures))
+    return {case.id: problem_of(case, records) for case in cases}
+
+
+def _compute(
+    cases: Sequence[Case],
+    problems: Mapping[str, Problem],
+    subjects: Mapping[str, Mapping[str, Any]],
+    store: Store,
+    workers: Workers,
+    options: Options,
+) -> Iterator[Event]:
+    """Gets every outcome, and compares a case once it has all of its own."""
+    outcomes: dict[str, dict[str, Outcome]] = {case.id: {} for case in cases}
+    for case, outcome in _all_outcomes(cases, problems, subjects, store, workers, options):
+        yield OutcomeReady(case, outcome)
+        arrived = outcomes[case.id]
+        arrived[outcome.subject] = outcome
+        if len(arrived) == len(case.subjects):
+            comparisons = compare_case(store, case, problems[case.id].batch, arrived, options.tolerance)
+            ordered = tuple(arrived[name] for name in case.subjects)
+            yield CaseJudged(CaseRecord(case, problems[case.id].identity, ordered, comparisons))
+
+
+def _all_outcomes(
+    cases: Sequence[Case],
+    problems: Mapping[str, Problem],
+    subjects: Mapping[str, Mapping[str, Any]],
+    store: Store,
+    workers: Workers,
+    options: Options,
+) -> Iterator[tuple[Case, Outcome]]:
+    for case in cases:
+        for name in case.subjects:
+            if "unavailable" in subjects[name]:
+                yield case, Outcome(name, "error", reason=subjects[name]["unavailable"])
+    for done in _run(outcome_tasks(cases, problems, subjects, store.root), store, workers, options):
+        if done.failure:
+            yield done.task.case, Outcome(done.task.subject, done.failure, reason=done.reason)
+        else:
+            outcome = Outcome(**{**done.record, "defaulted": tuple(done.record["defaulted"])})
+            yield done.task.case, replace(outcome, from_store=done.from_store)
+
+
+def _run(tasks: Sequence[Any], store: Store, workers: Workers, options: Options) -> Iterator[Done]:
+    return run_tasks(
+        tasks, store=store, workers=workers, jobs=options.jobs, timeout=options.timeout, fresh=options.fresh
+    )

@@ -1,0 +1,108 @@
+"""Runs tasks: takes what the store has, computes the rest on workers, and keeps what is finished."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pebble import ProcessExpired
+
+from harness.engine.plan import Task
+from harness.engine.store import Store
+from harness.engine.workers import Workers
+from harness.vocabulary import HarnessError
+
+
+@dataclass(frozen=True)
+class Done:
+    """A task with its record, or with why there is none.
+
+    Attributes:
+        task: the task.
+        record: what its function returned; empty after a failure.
+        failure: ``timeout``, ``crash`` (the worker died) or ``error`` (the function raised); empty after success.
+        reason: of the failure.
+        from_store: whether an earlier run had computed it.
+    """
+
+    task: Task
+    record: Mapping[str, Any]
+    failure: Literal["", "timeout", "crash", "error"] = ""
+    reason: str = ""
+    from_store: bool = False
+
+
+def run_tasks(
+    tasks: Sequence[Task], *, store: Store, workers: Workers, jobs: int, timeout: float, fresh: bool
+) -> Iterator[Done]:
+    """Yields every task once it is done: first what the store has, then the rest as it is finished.
+
+    Args:
+        tasks: to do, in the order in which to start them.
+        store: of records; what is computed is put there before it is yielded.
+        workers: to compute on.
+        jobs: how many tasks run at the same time.
+        timeout: seconds for one task.
+        fresh: whether to ignore what the store has.
+    """
+    missing = []
+    for task in tasks:
+        known = None if fresh else store.get_record(task.kind, task.key)
+        if known is None:
+            missing.append(task)
+        else:
+            yield Done(task, known, from_store=True)
+    limits = _limits(missing, jobs)
+    running: dict[Future, Task] = {}
+    while missing or running:
+        busy = Counter(task.environment.name for task in running.values())
+        for task in list(missing):
+            if len(running) >= jobs:
+                break
+            if busy[task.environment.name] < limits[task.environment.name]:
+                missing.remove(task)
+                busy[task.environment.name] += 1
+                future = workers.submit(
+                    task.environment,
+                    task.function,
+                    *task.arguments,
+                    workers=limits[task.environment.name],
+                    timeout=timeout,
+                )
+                running[future] = task
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            done = _done(running.pop(future), future, workers, timeout)
+            if not done.failure:
+                store.put_record(done.task.kind, done.task.key, done.record)
+            yield done
+
+
+def _limits(tasks: Sequence[Task], jobs: int) -> dict[str, int]:
+    """Workers for each environment: its share of the jobs by its share of the tasks, at least one."""
+    counts = Counter(task.environment.name for task in tasks)
+    return {name: max(1, round(jobs * count / len(tasks))) for name, count in counts.items()}
+
+
+def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
+    try:
+        return Done(task, future.result())
+    except TimeoutError:
+        return Done(task, {}, "timeout", f"took longer than {timeout:g} s and was stopped (--timeout sets the limit)")
+    except ProcessExpired as death:
+        words = workers.last_words(death.pid)
+        return Done(task, {}, "crash", f"its worker {_manner(death.exitcode)}{f'; its last line was: {words}' if words else ''}")
+    except HarnessError as error:
+        return Done(task, {}, "error", str(error))
+    except Exception as error:  # what the user's own model or data raises
+        return Done(task, {}, "error", f"{type(error).__name__}: {error}")
+
+
+def _manner(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended with exit status {exit_code}"
+    return f"was killed by signal {-exit_code} ({signal.Signals(-exit_code).name})"

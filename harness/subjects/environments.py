@@ -1,0 +1,47 @@
+"""The processes that the libraries run in."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+
+from harness.subjects.protocol import Environment, Unavailable
+
+CLEVERHANS_V3 = Path(os.environ.get("HARNESS_CLEVERHANS_V3", Path(sys.prefix, "share", "harness", "cleverhans-3.1.0")))
+"""Where cleverhans 3.1.0 lies: it has the import name of 4.0.0, so it cannot be installed beside it."""
+
+_REPEATABLE = {
+    # Each of these changes the last bits of a result, so each is decided once, here, and recorded in every run.
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    # NSL is written for Keras 2, which is tf-keras since TensorFlow 2.16.
+    "TF_USE_LEGACY_KERAS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+TENSORFLOW_2 = Environment(name="tensorflow-2", variables=_REPEATABLE)
+
+TENSORFLOW_1 = Environment(name="tensorflow-1", variables=_REPEATABLE, paths=(str(CLEVERHANS_V3),))
+"""TensorFlow with the behaviour of version 1, for cleverhans 3.1.0."""
+
+
+def installed_version(distribution: str, *, mend: str) -> str:
+    """Version of an installed distribution. Raises ``Unavailable`` with the command that installs it."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        raise Unavailable(f"{distribution} is not installed. To mend it: {mend}") from None
+
+
+def version_in(folder: Path, distribution: str, *, mend: str) -> str:
+    """Version of a distribution in a folder of its own. Raises ``Unavailable`` with the command that puts it there."""
+    for found in importlib.metadata.distributions(path=[str(folder)]):
+        if found.metadata["Name"] == distribution:
+            return found.version
+    raise Unavailable(f"{distribution} is not in {folder}. To mend it: {mend}")

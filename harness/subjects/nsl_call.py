@@ -1,0 +1,71 @@
+"""From the settings of a case to NSL's configuration object, shared by NSL and its reimplementation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.subjects.keras2 import predicted_labels
+from harness.subjects.protocol import Batch
+from harness.subjects.translate import NSL_NORMS, target_class
+from harness.vocabulary import Unsupported
+
+DEFAULTED = ("epsilon", "norm", "labels", "clip", "loss_reduction")
+"""Settings for which NSL or Keras has a default of its own."""
+
+
+def labels_for(model: Any, batch: Batch, attack: Mapping[str, Any]) -> np.ndarray:
+    """The labels to hand to NSL, int32 ``(batch,)``: it takes any, so predicted ones are predicted here.
+
+    Raises:
+        Unsupported: for a targeted attack.
+    """
+    if target_class(attack) is not None:
+        raise Unsupported("NSL has no targeted attack: its configuration has no target")
+    return predicted_labels(model, batch.inputs) if attack.get("labels") == "predicted" else batch.labels
+
+
+def config_arguments(attack: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
+    """Arguments of ``make_adv_reg_config`` for what the case states; the rest stays the default."""
+    arguments: dict[str, Any] = {}
+    if "epsilon" in attack:
+        arguments["adv_step_size"] = attack["epsilon"]
+    if "norm" in attack:
+        arguments["adv_grad_norm"] = NSL_NORMS[attack["norm"]]
+    # Bounds and masks are looked up by the name of the input; NSL ignores a bare value without a word.
+    low, high = attack.get("clip") or (None, None)
+    if low is not None:
+        arguments["clip_value_min"] = dict.fromkeys(batch.inputs, low)
+    if high is not None:
+        arguments["clip_value_max"] = dict.fromkeys(batch.inputs, high)
+    mask = attack.get("feature_mask")
+    if mask is not None:
+        by_name = mask if isinstance(mask, Mapping) else dict.fromkeys(batch.inputs, mask)
+        arguments["feature_mask"] = {name: np.asarray(values, batch.dtype) for name, values in by_name.items()}
+    return arguments
+
+
+def settings_used(config: Any, attack: Mapping[str, Any], batch: Batch, *, output: str, reduction: str) -> dict[str, Any]:
+    """What was used, read from the configuration object itself.
+
+    Args:
+        config: an ``AdvNeighborConfig``.
+        attack: the stated settings.
+        batch: the data.
+        output: what the model returns.
+        reduction: of the loss.
+    """
+    low, high = (next(iter(bound.values())) if bound else None for bound in (config.clip_value_min, config.clip_value_max))
+    norm = getattr(config.adv_grad_norm, "value", config.adv_grad_norm)
+    return {
+        "epsilon": float(config.adv_step_size),
+        "norm": next(name for name, nsl_name in NSL_NORMS.items() if nsl_name == norm),
+        "labels": attack.get("labels", "given"),
+        "clip": None if low is None and high is None else [low, high],
+        "loss": f"cross-entropy on {output}",
+        "loss_reduction": reduction,
+        "feature_mask": attack.get("feature_mask"),
+        "dtype": batch.dtype,
+    }
