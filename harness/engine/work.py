@@ -14,6 +14,7 @@ from harness.oracle.classification import classification
 from harness.oracle.metrics import describe
 from harness.scenario import data as data_room
 from harness.scenario import models as models_room
+from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.protocol import Batch, Perturbation
 from harness.subjects.registry import load_subject
 from harness.vocabulary import Case, HarnessError, Outcome, Unsupported, plain
@@ -48,11 +49,9 @@ def prepare_batch(store_root: Path, case: Case) -> dict[str, Any]:
 
 def prepare_weights(store_root: Path, case: Case) -> dict[str, Any]:
     """Draws, loads or trains the weights of a case and stores them. Returns their record: ``arrays``."""
-    import tensorflow as tf
-
     from harness.scenario.pretrain import pretrain
 
-    tf.keras.backend.clear_session()
+    TENSORFLOW_2.begin()
     examples = data_room.load_split(case.data, "train" if case.model.get("pretrain") else case.data.get("split", "test"))
     shapes = {name: array.shape[1:] for name, array in data_room.named_inputs(case.data, examples.x[:1]).items()}
     # Trained on logits whatever the model's output is, so that both forms of output get the same weights.
@@ -110,19 +109,16 @@ class WorkerModels:
 
 def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str) -> dict[str, Any]:
     """What a subject returns for a case, as a plain ``Outcome``. Whatever the library raises is an outcome, too."""
-    import tensorflow as tf
-
     store = Store(store_root)
-    # An outcome must not depend on what this worker did before: names, seeds and traces start anew.
-    tf.keras.backend.clear_session()
-    tf.keras.utils.set_random_seed(0)
+    implementation = load_subject(subject)
+    implementation.ENVIRONMENT.begin()
     arrays = store.get_arrays(problem.batch)
     inputs = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("input/")}
     batch = Batch(inputs, arrays["labels"], problem.classes)
     weights = [array for _, array in sorted(store.get_arrays(problem.weights).items())]
     models = WorkerModels(case, weights, {name: array.shape[1:] for name, array in inputs.items()})
     try:
-        perturbation = load_subject(subject).perturb(models, batch, case.attack)
+        perturbation = implementation.perturb(models, batch, case.attack)
         return plain(_stored(store, subject, perturbation, batch, output=models.output))
     except Unsupported as reason:
         return plain(Outcome(subject, "unsupported", reason=str(reason)))

@@ -40,17 +40,13 @@ def version() -> str:
 
 
 def import_cleverhans() -> tuple[types.ModuleType, types.ModuleType]:
-    """TensorFlow with the behaviour of version 1, and the library on it. For a process of its own."""
+    """TensorFlow as version 1 and the library on it, in a process of its environment."""
     import tensorflow.compat.v1 as tf1
 
-    if sys.modules["tensorflow"] is not tf1:
-        tf1.disable_v2_behavior()
-        tf1.logging.set_verbosity(tf1.logging.ERROR)
-        sys.modules["tensorflow"] = tf1
-        # Python 3.10 moved it to collections.abc; the library looks for it in the old place.
-        setattr(collections, "Hashable", collections.abc.Hashable)  # noqa: B010
-        # Imported by an attack (SPSA) that is not compared here.
-        sys.modules.setdefault("tensorflow_addons", types.ModuleType("tensorflow_addons"))
+    # Python 3.10 moved it to collections.abc; the library looks for it in the old place.
+    setattr(collections, "Hashable", collections.abc.Hashable)  # noqa: B010
+    # Imported by an attack (SPSA) that is not compared here.
+    sys.modules.setdefault("tensorflow_addons", types.ModuleType("tensorflow_addons"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import cleverhans.attacks
@@ -70,6 +66,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     # A graph of its own for each case: `generate` only ever adds to the graph that it finds.
     with tf1.Graph().as_default(), tf1.Session() as session, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        tf1.set_random_seed(0)
         model = models.build(dtype=batch.dtype)
         placeholder = tf1.placeholder(batch.dtype, x.shape)
         logits = model(placeholder)

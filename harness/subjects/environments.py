@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from harness.subjects.protocol import Environment, Unavailable
 
 CLEVERHANS_V3 = Path(os.environ.get("HARNESS_CLEVERHANS_V3", Path(sys.prefix, "share", "harness", "cleverhans-3.1.0")))
@@ -25,9 +27,30 @@ _REPEATABLE = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
 
-TENSORFLOW_2 = Environment(name="tensorflow-2", variables=_REPEATABLE)
 
-TENSORFLOW_1 = Environment(name="tensorflow-1", variables=_REPEATABLE, paths=(str(CLEVERHANS_V3),))
+def _begin_tensorflow_2() -> None:
+    import tensorflow as tf
+
+    tf.keras.backend.clear_session()
+    tf.keras.utils.set_random_seed(0)
+
+
+def _begin_tensorflow_1() -> None:
+    """Turns TensorFlow 2 into 1 for the whole process, once. State between cases lies in graphs, and each has its own."""
+    import tensorflow.compat.v1 as tf1
+
+    if sys.modules["tensorflow"] is not tf1:
+        tf1.disable_v2_behavior()
+        tf1.logging.set_verbosity(tf1.logging.ERROR)
+        sys.modules["tensorflow"] = tf1
+    np.random.seed(0)  # noqa: NPY002  (the generator that old libraries draw from)
+
+
+TENSORFLOW_2 = Environment(name="tensorflow-2", begin=_begin_tensorflow_2, variables=_REPEATABLE)
+
+TENSORFLOW_1 = Environment(
+    name="tensorflow-1", begin=_begin_tensorflow_1, variables=_REPEATABLE, paths=(str(CLEVERHANS_V3),)
+)
 """TensorFlow with the behaviour of version 1, for cleverhans 3.1.0."""
 
 

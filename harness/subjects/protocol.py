@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,9 +17,11 @@ class Environment:
         name: of the environment; workers are shared by the subjects of one environment.
         variables: set before TensorFlow is imported.
         paths: go first on ``sys.path``.
+        begin: called before each case: brings the process to the state that every case finds, whatever ran before.
     """
 
     name: str
+    begin: Callable[[], None]
     variables: Mapping[str, str] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
 
