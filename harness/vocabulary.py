@@ -65,10 +65,10 @@ class Verdict(str, Enum):
 
 
 class HarnessError(Exception):
-    """The harness cannot do its job (exit status 2). The message is for the user: where, expected, came, how to mend."""
+    """The harness cannot do its job (exit status 2). The message says where, what was expected, what came, the mend."""
 
 
-class Unsupported(Exception):
+class Unsupported(Exception):  # noqa: N818  (an outcome, not a mistake)
     """Raised by a subject for a case that its library cannot express. The message is the reason."""
 
 
@@ -106,8 +106,8 @@ class Case:
         data: how to make the batch (see ``harness.scenario.data``).
         attack: the stated settings only, a subset of ``ATTACK_SETTINGS``. ``epsilon`` is a float in units of x;
             ``norm`` one of ``NORMS``; ``labels`` is ``"given"``, ``"predicted"`` or ``{"target": class}``; ``clip`` is
-            ``[low, high]``, either ``None``; ``loss`` is ``"cross_entropy"`` (the one that fits the model's output, named
-            explicitly); ``loss_reduction`` is ``"mean"``, ``"sum"`` or ``"none"``; ``feature_mask`` a nested list of
+            ``[low, high]``, either ``None``; ``loss`` is ``"cross_entropy"`` (the one that fits the model's output,
+            named explicitly); ``loss_reduction`` is ``"mean"``, ``"sum"`` or ``"none"``; ``feature_mask`` a nested list of
             numbers in [0, 1] that broadcasts to one example, or a mapping of input name to such a list;
             ``dtype`` is ``"float32"`` or ``"float64"``.
         subjects: who takes part, in order.

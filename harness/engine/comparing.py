@@ -103,12 +103,10 @@ def _expected(case: Case, comparison: Comparison) -> Comparison:
 
 
 def _with_note(comparison: Comparison, compared: list[Comparison]) -> Comparison:
-    """Two float32 results can agree and both be far from double precision: neither a divergence nor a proof, but said."""
+    """Two float32 results can agree and both be far from double precision: no divergence and no proof, but said."""
     if comparison.verdict not in (Verdict.EQUAL, Verdict.CLOSE) or YARDSTICK in (comparison.left, comparison.right):
         return comparison
-    from_yardstick: dict[str, Any] = {
-        other.left: other.verdict for other in compared if other.right == YARDSTICK
-    }
+    from_yardstick: dict[str, Any] = {other.left: other.verdict for other in compared if other.right == YARDSTICK}
     if all(from_yardstick.get(side) is Verdict.DIVERGED for side in (comparison.left, comparison.right)):
         note = f"{comparison.sentence}; both differ from {YARDSTICK} beyond round-off"
         return Comparison(**{**vars(comparison), "sentence": note})

@@ -11,7 +11,7 @@ from harness.vocabulary import Case, Outcome
 
 @dataclass(frozen=True)
 class Planned:
-    """The work is known: how many problems have to be prepared and how many outcomes computed or taken from the store."""
+    """The work is known: how many problems to prepare, and how many outcomes to compute or to take from the store."""
 
     problems: int
     outcomes: int

@@ -1,4 +1,4 @@
-"""What has to be computed, as tasks: each a plain function call with a key that stands for everything its result depends on."""
+"""What has to be computed, as tasks: function calls, each with a key for everything that its result depends on."""
 
 from __future__ import annotations
 

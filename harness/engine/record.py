@@ -140,7 +140,9 @@ def load_run(folder: Path) -> Run:
         body = json.loads(path.read_bytes())
         version = body["format_version"]
         if version != FORMAT_VERSION:
-            raise HarnessError(f"{path}: format_version is {version}; this version of the harness reads {FORMAT_VERSION}")
+            raise HarnessError(
+                f"{path}: format_version is {version}; this version of the harness reads {FORMAT_VERSION}"
+            )
         return Run(
             environment=body["environment"],
             subjects=body["subjects"],
@@ -153,7 +155,9 @@ def load_run(folder: Path) -> Run:
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}. A run folder has a run.json in it.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HarnessError(f"{path} is not a run: {type(error).__name__}: {error}. Run again to make it anew.") from error
+        raise HarnessError(
+            f"{path} is not a run: {type(error).__name__}: {error}. Run again to make it anew."
+        ) from error
 
 
 def _to_json(run: Run) -> dict[str, Any]:
@@ -190,7 +194,8 @@ def _case_record(body: dict[str, Any]) -> CaseRecord:
         identity,
         tuple(Outcome(**{**one, "defaulted": tuple(one["defaulted"])}) for one in outcomes),
         tuple(
-            Comparison(**{**one, "verdict": Verdict(one["verdict"]), "causes": tuple(one["causes"])}) for one in comparisons
+            Comparison(**{**one, "verdict": Verdict(one["verdict"]), "causes": tuple(one["causes"])})
+            for one in comparisons
         ),
     )
 

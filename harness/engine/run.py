@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Options:
     tolerance: Tolerance = field(default_factory=Tolerance)
 
 
-def execute(cases: Sequence[Case], options: Options) -> Iterator[Event]:
+def execute(cases: Sequence[Case], options: Options) -> Generator[Event, None, None]:
     """Runs the cases and yields what happens. The last event is ``Finished``, also after an interrupt.
 
     Raises:
@@ -77,9 +77,27 @@ def execute(cases: Sequence[Case], options: Options) -> Iterator[Event]:
     )
 
 
+def complete(events: Generator[Event, None, None], listen: Callable[[Event], None]) -> Run:
+    """Goes through the events of a run to its end, or to an orderly end after Ctrl-C, and returns the run.
+
+    Args:
+        events: of ``execute``.
+        listen: gets each of them.
+    """
+    event = next(events)
+    while not isinstance(event, Finished):
+        try:
+            listen(event)
+            event = next(events)
+        except KeyboardInterrupt as interrupt:
+            # It may have struck while the listener had the word; only the generator can end the workers and sum up.
+            event = events.throw(interrupt)
+    return event.run
+
+
 def _prepare(
     cases: Sequence[Case], store: Store, workers: Workers, options: Options
-) -> Iterator[Event]:
+) -> Generator[Event, None, dict[str, Problem]]:
     """Gets the weights and the batch of every case. Returns the problems by case id."""
     tasks = preparation_tasks(cases, store.root)
     yield Planned(problems=len(tasks), outcomes=sum(len(case.subjects) for case in cases))

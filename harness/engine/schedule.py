@@ -95,7 +95,9 @@ def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
         return Done(task, {}, "timeout", f"took longer than {timeout:g} s and was stopped (--timeout sets the limit)")
     except ProcessExpired as death:
         words = workers.last_words(death.pid)
-        return Done(task, {}, "crash", f"its worker {_manner(death.exitcode)}{f'; its last line was: {words}' if words else ''}")
+        return Done(
+            task, {}, "crash", f"its worker {_manner(death.exitcode)}{f'; its last line was: {words}' if words else ''}"
+        )
     except HarnessError as error:
         return Done(task, {}, "error", str(error))
     except Exception as error:  # what the user's own model or data raises

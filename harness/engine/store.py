@@ -1,4 +1,4 @@
-"""What was computed, by the hash of what determines it. Files are written whole or not at all, and checked when read."""
+"""What was computed, by hashes of what determines it. Files are written whole or not at all, and checked when read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise HarnessError(f"{path} cannot be written: {error.strerror or error}. What was finished before is kept.") from error
+        raise HarnessError(
+            f"{path} cannot be written: {error.strerror or error}. What was finished before is kept."
+        ) from error
+
+
+def store_folder(report_dir: Path) -> Path:
+    """Where the store of runs that are reported to a folder lies: beside it, or where ``HARNESS_STORE`` says."""
+    return Path(os.environ.get("HARNESS_STORE") or report_dir.parent / ".store").absolute()
 
 
 class Store:

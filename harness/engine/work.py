@@ -1,4 +1,4 @@
-"""The units of work: plain functions of serialisable values, run in a worker. The same code serves any pool of workers."""
+"""The units of work: plain functions of serialisable values, run in a worker. They serve any pool of workers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def prepare_batch(store_root: Path, case: Case) -> dict[str, Any]:
     dtype = case.attack.get("dtype", "float32")
     # Every dtype gets the float32 values: the question is what the computation does, not what the data was rounded to.
     inputs = {
-        name: array.astype(np.float32).astype(dtype) for name, array in data_room.named_inputs(case.data, batch.x).items()
+        name: array.astype(np.float32).astype(dtype)
+        for name, array in data_room.named_inputs(case.data, batch.x).items()
     }
     arrays = {f"input/{name}": array for name, array in inputs.items()} | {"labels": batch.labels}
     return {"arrays": Store(store_root).put_arrays(arrays), "classes": batch.classes}
@@ -52,7 +53,9 @@ def prepare_weights(store_root: Path, case: Case) -> dict[str, Any]:
     from harness.scenario.pretrain import pretrain
 
     TENSORFLOW_2.begin()
-    examples = data_room.load_split(case.data, "train" if case.model.get("pretrain") else case.data.get("split", "test"))
+    examples = data_room.load_split(
+        case.data, "train" if case.model.get("pretrain") else case.data.get("split", "test")
+    )
     shapes = {name: array.shape[1:] for name, array in data_room.named_inputs(case.data, examples.x[:1]).items()}
     # Trained on logits whatever the model's output is, so that both forms of output get the same weights.
     output = "logits" if "layers" in case.model else case.model.get("output", "logits")
@@ -103,7 +106,9 @@ class WorkerModels:
 
     def build(self, *, dtype: str = "float32", output: str | None = None) -> Any:
         model = models_room.build(self.case.model, self.shapes, dtype=dtype, output=output)
-        models_room.set_weights(model, [array.astype(dtype) if array.dtype == np.float32 else array for array in self.weights])
+        models_room.set_weights(
+            model, [array.astype(dtype) if array.dtype == np.float32 else array for array in self.weights]
+        )
         return model
 
 
@@ -154,6 +159,9 @@ def _stored(store: Store, subject: str, perturbation: Perturbation, batch: Batch
 
 
 def in_one_line(error: Exception) -> str:
-    """Type and message, without the framework's stack traces, at most a few hundred characters."""
-    message = " ".join(str(error).split())
+    """Type and message of what a library raised, without the stack traces that TensorFlow puts around it."""
+    message = str(error).partition("[[{{node")[0]
+    if message.startswith("Graph execution error") and "\nNode: " in message:
+        message = message.rpartition("\nNode: ")[2].partition("\n")[2]
+    message = " ".join(message.split())
     return f"{type(error).__name__}: {message[:400]}{'...' if len(message) > 400 else ''}"

@@ -102,17 +102,6 @@ def compare(x: Arrays, left: Arrays, right: Arrays, *, epsilon: float, yardstick
     }
 
 
-def beyond(x: Arrays, left: Arrays, right: Arrays, *, epsilon: float, yardstick: Yardstick | None, limit: float) -> int:
-    """How many elements differ by more than ``limit`` units of round-off once what float32 cannot know is allowed for."""
-    a, b = _flat(left), _flat(right)
-    allowance = _flat(yardstick.uncertainty) if yardstick else 0.0
-    with np.errstate(invalid="ignore"):
-        difference = np.abs(a - b)
-        difference[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
-        unit = _roundoff_unit(_flat(x), epsilon, dtype=_lower_precision(left, right))
-        return int((~(difference <= limit * unit + allowance)).sum())
-
-
 def _flat(arrays: Arrays) -> np.ndarray:
     """All inputs side by side, float64 ``(batch, features)``; float32 values are represented exactly."""
     return np.concatenate([np.asarray(array, np.float64).reshape(len(array), -1) for array in arrays.values()], axis=1)

@@ -50,9 +50,12 @@ def sentence(verdict: Verdict, metrics: Mapping[str, Any], tolerance: Tolerance)
     place = f"{worst['input']}[{', '.join(map(str, worst['index']))}]"
     values = f"{_figure(worst['left'])} against {_figure(worst['right'])} (x = {_figure(worst['x'])})"
     if metrics["incomparable"]:
-        return f"{counted}; {metrics['incomparable']:,} are finite on one side only, the first at {place}: {values}; no tolerance passes"
+        only = f"{metrics['incomparable']:,} are finite on one side only"
+        return f"{counted}; {only}, the first at {place}: {values}; no tolerance would pass"
     largest = f"the worst is at {place}: {values}"
-    allowed = f"{_figure(metrics['roundoff_to_pass'])} units of round-off where {_figure(tolerance.max_roundoff)} are allowed"
+    allowed = (
+        f"{_figure(metrics['roundoff_to_pass'])} units of round-off where {_figure(tolerance.max_roundoff)} are allowed"
+    )
     flips = _flips(metrics)
     if verdict is Verdict.CLOSE:
         return f"{counted}; {largest}, {allowed}{flips}"

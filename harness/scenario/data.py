@@ -1,7 +1,7 @@
-"""From the ``data`` section of a case to its batch. Runs in a worker: scikit-learn is imported here, and only when needed.
+"""From the ``data`` section of a case to its batch. Runs in a worker: scikit-learn is imported here.
 
-Examples of every source are shuffled once, with a seed that no scenario sets, and the last third is the test split: so a
-model never trains on what it is attacked with, whatever seeds a scenario chooses.
+Examples of every source are shuffled once, with a seed that no scenario sets, and the last third is the test split: so
+a model never trains on what it is attacked with, whatever seeds a scenario chooses.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def named_inputs(data: Mapping[str, Any], x: np.ndarray) -> dict[str, np.ndarray
         return {SINGLE_INPUT: x}
     flat = x.reshape(len(x), -1)
     if sum(widths.values()) != flat.shape[1]:
-        raise HarnessError(f"data.inputs: widths add up to {sum(widths.values())}; the data has {flat.shape[1]} features")
+        raise HarnessError(
+            f"data.inputs: widths add up to {sum(widths.values())}; the data has {flat.shape[1]} features"
+        )
     ends = np.cumsum(list(widths.values()))
     return {name: flat[:, end - width : end] for (name, width), end in zip(widths.items(), ends, strict=True)}
 

@@ -1,7 +1,7 @@
 """From the ``model`` section of a case to a Keras model and its weights. Runs in a worker: TensorFlow is imported here.
 
-Weights are drawn with NumPy, so they are the same under any version of any framework, and are handed to every subject as
-the same bytes.
+Weights are drawn with NumPy, so they are the same under any version of any framework, and are handed to every subject
+as the same bytes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def _initial(variable: Any, generator: np.random.Generator, draw: Any, scale: fl
     receptive_field = int(np.prod(shape[:-2]))
     # Overflow to infinity is what a scenario on non-finite gradients asks for with a huge scale.
     with np.errstate(over="ignore"):
-        return (scale * draw(generator, shape, shape[-2] * receptive_field, shape[-1] * receptive_field)).astype(np.float32)
+        return (scale * draw(generator, shape, shape[-2] * receptive_field, shape[-1] * receptive_field)).astype(
+            np.float32
+        )
 
 
 _SCHEMES = {

@@ -72,9 +72,7 @@ def _loss_fn(*, of_probabilities: bool, reduction: str) -> Callable[..., Any]:
     reduce = {"none": tf.identity, "mean": tf.reduce_mean, "sum": tf.reduce_sum}[reduction]
     if of_probabilities:
         return lambda labels, logits: reduce(tf.keras.losses.sparse_categorical_crossentropy(labels, logits))
-    return lambda labels, logits: reduce(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    )
+    return lambda labels, logits: reduce(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
 
 
 def _settings(

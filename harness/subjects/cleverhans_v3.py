@@ -83,7 +83,9 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     defaults = inspect.signature(fast_gradient_method.parse_params).parameters
     return Perturbation(
         adversarial={next(iter(batch.inputs)): call.value},
-        settings=_settings({name: parameter.default for name, parameter in defaults.items()} | arguments, attack, batch),
+        settings=_settings(
+            {name: parameter.default for name, parameter in defaults.items()} | arguments, attack, batch
+        ),
         defaulted=tuple(
             name for name in ("epsilon", "norm", "labels", "clip", "loss", "loss_reduction") if name not in attack
         ),

@@ -36,14 +36,14 @@ def _begin_tensorflow_2() -> None:
 
 
 def _begin_tensorflow_1() -> None:
-    """Turns TensorFlow 2 into 1 for the whole process, once. State between cases lies in graphs, and each has its own."""
+    """Turns TensorFlow 2 into 1 for the whole process, once. State lies in graphs, and each case has its own."""
     import tensorflow.compat.v1 as tf1
 
     if sys.modules["tensorflow"] is not tf1:
         tf1.disable_v2_behavior()
         tf1.logging.set_verbosity(tf1.logging.ERROR)
         sys.modules["tensorflow"] = tf1
-    np.random.seed(0)  # noqa: NPY002  (the generator that old libraries draw from)
+    np.random.seed(0)
 
 
 TENSORFLOW_2 = Environment(name="tensorflow-2", begin=_begin_tensorflow_2, variables=_REPEATABLE)

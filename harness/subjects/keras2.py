@@ -37,7 +37,11 @@ def cross_entropy(*, output: str, reduction: str) -> Any:
     import tensorflow as tf
 
     reductions = tf.keras.losses.Reduction
-    keras_names = {"mean": reductions.SUM_OVER_BATCH_SIZE, "sum": reductions.SUM, "none": reductions.NONE}
+    keras_names: dict[str, Any] = {
+        "mean": reductions.SUM_OVER_BATCH_SIZE,
+        "sum": reductions.SUM,
+        "none": reductions.NONE,
+    }
     return tf.keras.losses.SparseCategoricalCrossentropy(
         from_logits=output == "logits", reduction=keras_names[reduction]
     )

@@ -30,8 +30,8 @@ def version() -> str:
 def import_nsl() -> types.ModuleType:
     """The library, on a TensorFlow that has no ``tf.estimator`` any more (2.16 and later).
 
-    NSL imports ``tf.estimator`` for an API of its own that is not compared here, and touches it at import only. So it is
-    given a module whose members exist and do nothing.
+    NSL imports ``tf.estimator`` for an API of its own that is not compared here, and touches it at import only. So it
+    is given a module whose members exist and do nothing.
     """
     import tensorflow as tf
 
@@ -66,9 +66,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     adversarial = {name: np.asarray(call.value[name]) for name in batch.inputs}
     return Perturbation(
         adversarial=adversarial,
-        settings=settings_used(
-            config.adv_neighbor_config, attack, batch, output=models.output, reduction=reduction
-        ),
+        settings=settings_used(config.adv_neighbor_config, attack, batch, output=models.output, reduction=reduction),
         defaulted=tuple(name for name in DEFAULTED if name not in attack),
         clean_output=output_of(model, batch.inputs),
         adversarial_output=output_of(model, adversarial),

@@ -47,7 +47,9 @@ def config_arguments(attack: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
     return arguments
 
 
-def settings_used(config: Any, attack: Mapping[str, Any], batch: Batch, *, output: str, reduction: str) -> dict[str, Any]:
+def settings_used(
+    config: Any, attack: Mapping[str, Any], batch: Batch, *, output: str, reduction: str
+) -> dict[str, Any]:
     """What was used, read from the configuration object itself.
 
     Args:
@@ -57,7 +59,9 @@ def settings_used(config: Any, attack: Mapping[str, Any], batch: Batch, *, outpu
         output: what the model returns.
         reduction: of the loss.
     """
-    low, high = (next(iter(bound.values())) if bound else None for bound in (config.clip_value_min, config.clip_value_max))
+    low, high = (
+        next(iter(bound.values())) if bound else None for bound in (config.clip_value_min, config.clip_value_max)
+    )
     norm = getattr(config.adv_grad_norm, "value", config.adv_grad_norm)
     return {
         "epsilon": float(config.adv_step_size),

@@ -106,5 +106,5 @@ class Subject(Protocol):
         ...
 
 
-class Unavailable(Exception):
+class Unavailable(Exception):  # noqa: N818  (a state of the machine, not a mistake)
     """The library of a subject is not set up. The message says so and how to mend it."""

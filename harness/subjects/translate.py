@@ -1,4 +1,4 @@
-"""From the settings of a case to the arguments of the two libraries, shared by each library and its reimplementation."""
+"""From the settings of a case to arguments, as far as libraries and reimplementations share it."""
 
 from __future__ import annotations
 

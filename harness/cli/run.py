@@ -1,0 +1,72 @@
+"""``harness run``: runs scenarios on every subject, reports, and ends with the status that CI reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.engine.record import Run
+
+
+def run(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios")
+    ] = None,
+    keyword: Annotated[
+        str, typer.Option("-k", metavar="EXPR", help="Only cases whose id matches, e.g. 'l2 and not clip'.")
+    ] = "",
+    tag: Annotated[str, typer.Option("-t", "--tag", metavar="TAG", help="Only scenarios with this tag.")] = "",
+    subjects: Annotated[str, typer.Option(metavar="A,B", help="Only these subjects.")] = "",
+    jobs: Annotated[
+        int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Workers.", show_default="one a core")
+    ] = 0,
+    timeout: Annotated[float, typer.Option(min=0.001, metavar="S", help="Seconds that one outcome may take.")] = 300.0,
+    report_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where the run folder goes.")] = Path(
+        "reports/latest"
+    ),
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute everything anew, whatever earlier runs left.")
+    ] = False,
+    allow_code: Annotated[bool, typer.Option("--allow-code", help="Run Python that a scenario names.")] = False,
+    allow_outside: Annotated[
+        bool, typer.Option("--allow-outside", help="Let a scenario name files outside of its own folder.")
+    ] = False,
+) -> None:
+    """Run scenarios on every subject and report which of them agree."""
+    from harness.scenario.select import load_cases
+
+    cases = load_cases(
+        paths or [Path("scenarios")],
+        keyword=keyword or None,
+        tag=tag or None,
+        subjects=[name.strip() for name in subjects.split(",")] if subjects else None,
+        allow_outside=allow_outside,
+        allow_code=allow_code,
+    )
+
+    from harness.engine.record import save_run
+    from harness.engine.run import Options, complete, execute
+    from harness.engine.store import store_folder
+    from harness.report.terminal import TerminalListener
+    from harness.report.write import write_reports
+
+    options = Options(store=store_folder(report_dir), jobs=jobs or os.cpu_count() or 1, timeout=timeout, fresh=fresh)
+    with TerminalListener() as listener:
+        finished = complete(execute(cases, options), listener.handle)
+    saved = save_run(finished, report_dir)
+    write_reports(saved, report_dir)
+    listener.summarize(saved, report_dir)
+    raise typer.Exit(exit_status(saved))
+
+
+def exit_status(run: Run) -> int:
+    """0 all as expected, 1 something unexpected, 2 a subject could not start, 130 interrupted."""
+    if run.interrupted:
+        return 130
+    if any("unavailable" in description for description in run.subjects.values()):
+        return 2
+    return 1 if run.totals["unexpected"] else 0
