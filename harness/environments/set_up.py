@@ -46,14 +46,22 @@ def fingerprint(text: str, *files: Path) -> str:
     return digest.hexdigest()
 
 
-def wanted_stamps(venv: Path, *, checks: bool) -> dict[str, str]:
-    """What the stamp must say of each part.
+def chosen_interpreter(venv: Path) -> str:
+    """The real path of the Python that runs this; inside the environment itself, of the one that it was made with.
 
-    The interpreter counts by its real path, which is the same seen from inside the environment and from outside, so a
-    later call without PYTHON keeps to the one chosen before. Paths count, since scripts in an environment hold them.
+    So a later call without PYTHON keeps to the interpreter that was chosen before.
     """
-    base = f"{LAYOUT} {venv} {os.path.realpath(sys.executable)} {sys.version_info[0]}.{sys.version_info[1]}"
+    if Path(sys.prefix).resolve() == venv:
+        return (read_stamps(venv) or {}).get("interpreter", os.path.realpath(sys.executable))
+    return os.path.realpath(sys.executable)
+
+
+def wanted_stamps(venv: Path, *, checks: bool) -> dict[str, str]:
+    """What the stamp must say of each part. Paths count, since scripts in an environment hold them."""
+    interpreter = chosen_interpreter(venv)
+    base = f"{LAYOUT} {venv} {interpreter} {sys.version_info[0]}.{sys.version_info[1]}"
     stamps = {
+        "interpreter": interpreter,
         "base": fingerprint(base, PINS / "default.txt", PINS / "cleverhans-v3.txt"),
         "package": fingerprint(str(CHECKOUT), CHECKOUT / "pyproject.toml"),
     }
@@ -135,10 +143,7 @@ def pip_install(venv: Path, *arguments: str | Path) -> None:
     )
 
 
-def make_base(venv: Path) -> None:
-    # A Python from inside an environment would make one that goes with it, or would remove itself here.
-    inside = sys.prefix != sys.base_prefix
-    interpreter = os.path.realpath(sys.executable) if inside else sys.executable
+def make_base(venv: Path, interpreter: str) -> None:
     for entry in venv.iterdir():
         if entry.name == STAMP:
             continue
@@ -174,7 +179,7 @@ def set_up(venv: Path, *, checks: bool) -> None:
         if "base" in stale:
             version = ".".join(map(str, sys.version_info[:3]))
             say(f"setting up {venv.name} with Python {version}: some minutes and 3 GB, once")
-            make_base(venv)
+            make_base(venv, wanted["interpreter"])
         if "package" in stale:
             pip_install(venv, "--no-build-isolation", "--editable", CHECKOUT)
         if "checks" in stale:
