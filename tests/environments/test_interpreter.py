@@ -21,9 +21,7 @@ def fake_python(folder: Path, name: str, version: str) -> Path:
 
 
 def make_environment(venv: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("PYTHON", "MAKEFLAGS", "MAKELEVEL")
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MAKE", "VENV"))}
     return subprocess.run(
         ["make", "-C", CHECKOUT, "environment", f"VENV={venv}"],
         env={**environment, **variables},
