@@ -104,12 +104,12 @@ class Case:
         point: the matrix settings of this case, dotted name to value.
         model: how to make the model (see ``harness.scenario.models``).
         data: how to make the batch (see ``harness.scenario.data``).
-        attack: the stated settings only, a subset of ``ATTACK_SETTINGS``. ``epsilon`` is a float in units of x;
-            ``norm`` one of ``NORMS``; ``labels`` is ``"given"``, ``"predicted"`` or ``{"target": class}``; ``clip`` is
+        attack: the stated settings only, a subset of ``ATTACK_SETTINGS``. ``epsilon`` is a float in units of x; ``norm``
+            one of ``NORMS``; ``labels`` is ``"given"``, ``"predicted"`` or ``{"target": class}``; ``clip`` is
             ``[low, high]``, either ``None``; ``loss`` is ``"cross_entropy"`` (the one that fits the model's output,
-            named explicitly); ``loss_reduction`` is ``"mean"``, ``"sum"`` or ``"none"``; ``feature_mask`` a nested list of
-            numbers in [0, 1] that broadcasts to one example, or a mapping of input name to such a list;
-            ``dtype`` is ``"float32"`` or ``"float64"``.
+            named explicitly); ``loss_reduction`` is ``"mean"``, ``"sum"`` or ``"none"``; ``feature_mask`` a nested list
+            of numbers in [0, 1] that broadcasts to one example, or a mapping of input name to such a list; ``dtype`` is
+            ``"float32"`` or ``"float64"``.
         subjects: who takes part, in order.
         expectations: ``"left|right"`` (in the order of ``subjects``) to what is expected of that pair.
         location: the scenario file.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,8 @@ def run(
     """Run scenarios on every subject and report which of them agree."""
     from harness.scenario.select import load_cases
 
+    if allow_code:
+        sys.path.insert(0, str(Path.cwd()))  # where a user's package lies; workers inherit it
     cases = load_cases(
         paths or [Path("scenarios")],
         keyword=keyword or None,

@@ -24,7 +24,9 @@ def classification(output: np.ndarray, labels: np.ndarray, *, kind: str) -> dict
     with np.errstate(all="ignore"):
         if kind == "logits":
             shifted = values - values.max(axis=1, keepdims=True)
-            losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[rows, labels]
+            others = np.exp(shifted)
+            others[rows, shifted.argmax(axis=1)] = 0.0
+            losses = np.log1p(others.sum(axis=1)) - shifted[rows, labels]
         else:
             losses = -np.log(values[rows, labels])
     usable = np.isfinite(values).all(axis=1)

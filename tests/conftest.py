@@ -1,0 +1,48 @@
+"""Small real cases, and a run of them."""
+
+import pytest
+
+from harness.engine.run import Options, complete, execute
+from harness.vocabulary import Case, Location
+
+MODEL = {
+    "layers": [{"kind": "dense", "units": 8}, {"kind": "relu"}, {"kind": "dense", "units": 3}],
+    "output": "logits",
+    "init": {"scheme": "glorot_uniform", "seed": 0, "scale": 1.0},
+}
+DATA = {"source": "iris", "split": "test", "batch": 12, "seed": 0}
+ATTACK = {"epsilon": 0.1, "norm": "linf", "labels": "given"}
+
+
+@pytest.fixture(scope="session")
+def make_case():
+    """Makes a case with the given settings in place of ordinary ones."""
+
+    def make(name="case", *, attack=None, model=None, data=None, subjects=("nsl", "cleverhans-v4"), **fields):
+        return Case(
+            **{
+                "id": name,
+                "scenario": name,
+                "kind": "perturbation",
+                "point": {},
+                "model": MODEL if model is None else model,
+                "data": DATA if data is None else data,
+                "attack": ATTACK if attack is None else attack,
+                "subjects": tuple(subjects),
+                "expectations": {},
+                "location": Location(f"{name}.yaml"),
+                **fields,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run_cases():
+    """Runs cases on workers and returns the run."""
+
+    def run(cases, store, **options):
+        return complete(execute(cases, Options(store=store, **{"jobs": 2, **options})), lambda event: None)
+
+    return run

@@ -1,0 +1,60 @@
+"""A worker that fails costs its own task. Real processes, really killed."""
+
+import os
+import time
+
+import pytest
+from pebble import ProcessExpired
+
+from harness.engine.workers import Workers
+from harness.subjects.protocol import Environment
+
+
+def do_nothing():
+    """Nothing has to be brought to any state."""
+
+
+PLAIN = Environment(name="plain", begin=do_nothing, variables={"HARNESS_TEST": "set"}, paths=("/first/on/the/path",))
+
+
+@pytest.fixture(scope="module")
+def submit():
+    workers = Workers()
+
+    def submit(function, *arguments, timeout=60.0):
+        return workers.submit(PLAIN, function, *arguments, workers=1, timeout=timeout)
+
+    submit.workers = workers
+    yield submit
+    workers.close()
+
+
+def test_a_worker_has_the_variables_and_paths_of_its_environment(submit):
+    assert submit(os.getenv, "HARNESS_TEST").result() == "set"
+    assert submit(eval, "__import__('sys').path[0]").result() == "/first/on/the/path"
+    assert os.getenv("HARNESS_TEST") is None
+
+
+def test_a_worker_that_dies_or_hangs_or_raises_costs_its_own_task(submit):
+    dead = submit(eval, "__import__('os').kill(__import__('os').getpid(), 9)")
+    hung = submit(time.sleep, 1000, timeout=0.3)
+    wrong = submit(int, "no number")
+    after = submit(int, "7")
+    with pytest.raises(ProcessExpired):
+        dead.result()
+    with pytest.raises(TimeoutError):
+        hung.result()
+    with pytest.raises(ValueError, match="no number"):
+        wrong.result()
+    assert after.result() == 7
+
+
+def test_what_a_worker_prints_stays_out_of_the_terminal_and_is_its_last_words(submit, capfd):
+    dying = submit(
+        eval, "(print('garbage\\n\\x00{'), __import__('os').write(2, b'last words\\n'), __import__('os')._exit(3))"
+    )
+    with pytest.raises(ProcessExpired) as death:
+        dying.result()
+    assert death.value.exitcode == 3
+    assert submit.workers.last_words(death.value.pid) == "last words"
+    assert capfd.readouterr() == ("", "")
