@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ from harness.scenario import models as models_room
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.protocol import Batch, Perturbation
 from harness.subjects.registry import load_subject
-from harness.vocabulary import Case, HarnessError, Outcome, Unsupported, plain
+from harness.vocabulary import Case, HarnessError, Outcome, Unsupported, canonical_json, plain
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,14 @@ def _check_fits(model: Any, shapes: Mapping[str, Sequence[int]], classes: int) -
 class WorkerModels:
     """The models of one problem. See ``harness.subjects.protocol.Models``."""
 
-    case: Case
+    section: Mapping[str, Any]
     weights: Sequence[np.ndarray]
     shapes: Mapping[str, Sequence[int]]
     kept: dict[tuple[str, str | None], Any] = field(default_factory=dict)
 
     @property
     def output(self) -> str:
-        return self.case.model.get("output", "logits")
+        return self.section.get("output", "logits")
 
     def get(self, *, dtype: str = "float32", output: str | None = None) -> Any:
         key = (dtype, output)
@@ -105,11 +107,19 @@ class WorkerModels:
         return self.kept[key]
 
     def build(self, *, dtype: str = "float32", output: str | None = None) -> Any:
-        model = models_room.build(self.case.model, self.shapes, dtype=dtype, output=output)
-        models_room.set_weights(
-            model, [array.astype(dtype) if array.dtype == np.float32 else array for array in self.weights]
-        )
+        model = models_room.build(self.section, self.shapes, dtype=dtype, output=output)
+        cast = [array.astype(dtype) if array.dtype == np.float32 else array for array in self.weights]
+        models_room.set_weights(model, cast)
         return model
+
+
+@functools.lru_cache(maxsize=1)
+def _models(
+    store_root: Path, section: str, weights: str, shapes: tuple[tuple[str, tuple[int, ...]], ...]
+) -> WorkerModels:
+    """The models of the problem in hand, kept for the next case: those with the same weights stand together."""
+    arrays = Store(store_root).get_arrays(weights)
+    return WorkerModels(json.loads(section), [array for _, array in sorted(arrays.items())], dict(shapes))
 
 
 def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str) -> dict[str, Any]:
@@ -120,8 +130,8 @@ def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str
     arrays = store.get_arrays(problem.batch)
     inputs = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("input/")}
     batch = Batch(inputs, arrays["labels"], problem.classes)
-    weights = [array for _, array in sorted(store.get_arrays(problem.weights).items())]
-    models = WorkerModels(case, weights, {name: array.shape[1:] for name, array in inputs.items()})
+    shapes = tuple((name, array.shape[1:]) for name, array in inputs.items())
+    models = _models(store_root, canonical_json(case.model), problem.weights, shapes)
     try:
         perturbation = implementation.perturb(models, batch, case.attack)
         return plain(_stored(store, subject, perturbation, batch, output=models.output))
