@@ -41,7 +41,8 @@ def project_files() -> list[Path]:
     """What is committed, or would be: relative paths. Git knows; without it the checkout cannot be told from litter."""
     if not (CHECKOUT / ".git").exists() or shutil.which("git") is None:
         pytest.skip("needs a git checkout")
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    # Whoever owns the checkout: only names are read from it.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
     return [Path(name) for name in listing.split("\0") if name and (CHECKOUT / name).is_file()]
 
