@@ -114,6 +114,12 @@ def test_every_module_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_every_room_is_a_package() -> None:
+    """What is none is left out of the wheel and of the check of the layers. The set-up is: it is run, not imported."""
+    folders = {file.parent for file in sources("harness/")} - {Path("harness/environments")}
+    assert [str(folder) for folder in sorted(folders) if not (CHECKOUT / folder / "__init__.py").exists()] == []
+
+
 def test_no_function_passes_keywords_through() -> None:
     catching = [
         f"{file}:{node.lineno}"
