@@ -1,0 +1,193 @@
+"""An objective that runs compiled, where nobody can tell: a Keras model of library layers and a Keras loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from harness.reference.features import Features
+from harness.reference.keras_parts import is_pure_keras, is_pure_loss, stamp
+from harness.reference.objective import Objective
+from harness.reference.traces import traces_of, weakly
+
+
+def objective_for(
+    model: Callable[..., Any],
+    model_kwargs: Mapping[str, Any],
+    loss_fn: Callable[..., Any],
+    labels: Any,
+    sample_weights: Any,
+) -> Objective:
+    """The objective in the fastest form that shows no difference to a plain call.
+
+    That is the plain one in a graph, under ``tf.config.run_functions_eagerly``, in a distribution strategy, and for
+    models, losses or arguments that run Python of the user's: it would run once a trace in place of once a call.
+    """
+
+    def plain_model(features: Any) -> Any:
+        return model(features, **model_kwargs)
+
+    plain = Objective(model=plain_model, loss_fn=loss_fn, labels=labels, sample_weights=sample_weights)
+    if (
+        not tf.executing_eagerly()
+        or tf.config.functions_run_eagerly()
+        or tf.distribute.has_strategy()
+        or not is_pure_keras(model)
+        or not is_pure_loss(loss_fn)
+        or not all(isinstance(value, (bool, int, float, str, type(None))) for value in model_kwargs.values())
+    ):
+        return plain
+    return CompiledObjective(
+        model=plain_model,
+        loss_fn=loss_fn,
+        labels=tf.nest.map_structure(_as_tensor, labels),
+        sample_weights=None if sample_weights is None else tf.convert_to_tensor(sample_weights),
+        keras_model=model,
+        model_kwargs=tuple(sorted(model_kwargs.items())),
+    )
+
+
+@dataclass(frozen=True)
+class CompiledObjective(Objective):
+    """The same function of the features. Compiled once for any batch size, and anew when model or loss are changed.
+
+    The gradient is that of the plain objective bit for bit, since TensorFlow's graph rewriting is off for it; the value
+    may differ by round-off where graph rewriting touches the model's activations (gelu, elu, swish).
+
+    Attributes:
+        keras_model: ``model`` without ``model_kwargs``.
+        model_kwargs: sorted items, plain values.
+    """
+
+    keras_model: Any
+    model_kwargs: tuple[tuple[str, Any], ...]
+
+    def value(self, features: Features) -> tf.Tensor:
+        """See ``Objective.value``."""
+        trace = self._trace("value", features)
+        return super().value(features) if trace is None else trace.function(*self._arguments(features))
+
+    def gradients(self, features: Features) -> list[tf.Tensor | None]:
+        """See ``Objective.gradients``."""
+        trace = self._trace("gradients", features)
+        if trace is None:
+            return super().gradients(features)
+        # Nothing differentiates through it, and recording would cost as much again: init_scope pauses every tape.
+        with tf.init_scope():
+            return trace.spread(_run_unrewritten(trace.function, self._arguments(features)))
+
+    def _arguments(self, features: Features) -> list[tf.Tensor]:
+        return tf.nest.flatten((features.leaves, self.labels, self.sample_weights or []), expand_composites=True)
+
+    def _trace(self, what: str, features: Features) -> _Trace | None:
+        traces = traces_of(self.keras_model, self.loss_fn)
+        given = (features.packed, self.labels, self.sample_weights)
+        key = (what, _shape_of(given), self.model_kwargs, stamp(self.keras_model), stamp(self.loss_fn))
+        if key not in traces:
+            traces[key] = _compile(self, what, features)
+        return traces[key]
+
+
+@dataclass(frozen=True)
+class _Trace:
+    function: Any
+    connected: tuple[bool, ...]
+
+    def spread(self, gradients: list[tf.Tensor]) -> list[tf.Tensor | None]:
+        """Puts None where the loss does not depend on the feature."""
+        remaining = iter(gradients)
+        return [next(remaining) if connected else None for connected in self.connected]
+
+
+def _compile(objective: CompiledObjective, what: str, features: Features) -> _Trace | None:
+    """A trace for any batch size; None where there can be none."""
+    model, loss_fn = weakly(objective.keras_model), weakly(objective.loss_fn)
+    model_kwargs = dict(objective.model_kwargs)
+    connected: list[bool] = []
+
+    def function(*flat: tf.Tensor) -> Any:
+        structure, labels, weights = tf.nest.pack_sequence_as(specs, flat, expand_composites=True)
+
+        def keras_model(inputs: Any) -> Any:
+            return tf.nest.map_structure(_without_origin, model()(inputs, **model_kwargs))
+
+        inner = Objective(model=keras_model, loss_fn=loss_fn(), labels=labels, sample_weights=weights)
+        if what == "value":
+            return inner.value(Features.of(structure))
+        gradients = inner.gradients(Features.of(structure))
+        connected[:] = [g is not None for g in gradients]
+        return [g for g in gradients if g is not None]
+
+    try:
+        specs = tf.nest.map_structure(_spec, (features.packed, objective.labels, objective.sample_weights))
+        traced = tf.function(function).get_concrete_function(*tf.nest.flatten(specs, expand_composites=True))
+    except Exception:
+        # Whatever Keras cannot do with symbolic tensors or an unknown batch size, it says so in exceptions of every
+        # kind. If it cannot do it plainly either, the plain call that follows raises what is really wrong.
+        return None
+    return None if _draws_random_numbers(traced) else _Trace(function=traced, connected=tuple(connected))
+
+
+def _without_origin(output: tf.Tensor) -> tf.Tensor:
+    """The same value, of which Keras's cross-entropies cannot see in a graph which operation made it.
+
+    They compute probabilities' losses from the logits where they find a softmax or sigmoid operation, which they can do
+    in a graph only. Where a Keras activation has noted the logits on the tensor, they use them plainly as well.
+    """
+    return output if hasattr(output, "_keras_logits") else tf.identity(output)
+
+
+def _draws_random_numbers(traced: Any) -> bool:
+    """A trace fixes the seeds that ``tf.random.set_seed`` resets for a plain call."""
+    graph_def = traced.graph.as_graph_def()
+    nodes = [*graph_def.node, *(node for function in graph_def.library.function for node in function.node_def)]
+    return any(node.op.startswith("Random") or node.op in _RANDOM for node in nodes)
+
+
+_RANDOM = frozenset({"TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial"})
+
+
+def _run_unrewritten(function: Any, arguments: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Runs a trace operation by operation as it was recorded, and thereby with the bits of a plain call."""
+    if not function.outputs:
+        return []
+    return tf.raw_ops.StatefulPartitionedCall(
+        args=[*arguments, *function.captured_inputs],
+        Tout=[output.dtype for output in function.outputs],
+        f=function,
+        config_proto=_WITHOUT_REWRITING,
+    )
+
+
+def _without_rewriting() -> bytes:
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config.SerializeToString()
+
+
+_WITHOUT_REWRITING = _without_rewriting()
+
+
+def _as_tensor(value: Any) -> Any:
+    return value if tf.is_tensor(value) else tf.convert_to_tensor(value)
+
+
+def _spec(value: Any) -> tf.TypeSpec:
+    if not isinstance(value, tf.Tensor):
+        return tf.type_spec_from_value(value)
+    shape = value.shape.as_list()
+    return tf.TensorSpec([None, *shape[1:]] if shape else [], value.dtype)
+
+
+def _shape_of(value: Any) -> Any:
+    """Everything about a structure of tensors that a trace depends on; the batch size it does not."""
+    if isinstance(value, Mapping):
+        return type(value).__name__, tuple((name, _shape_of(value[name])) for name in sorted(value))
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, tuple(map(_shape_of, value))
+    if isinstance(value, tf.Tensor):
+        return value.dtype, value.shape.rank, tuple(value.shape[1:])
+    return None if value is None else tf.type_spec_from_value(value)
