@@ -10,7 +10,9 @@ import numpy as np
 from harness.scenario.data import Examples, named_inputs
 
 
-def pretrain(model: Any, data: Mapping[str, Any], examples: Examples, settings: Mapping[str, Any], *, output: str) -> None:
+def pretrain(
+    model: Any, data: Mapping[str, Any], examples: Examples, settings: Mapping[str, Any], *, output: str
+) -> None:
     """Trains the Keras model in place on the examples.
 
     Args:
@@ -42,4 +44,7 @@ def pretrain(model: Any, data: Mapping[str, Any], examples: Examples, settings: 
         order = generator.permutation(len(examples.labels))
         for start in range(0, len(order), settings["batch_size"]):
             chosen = order[start : start + settings["batch_size"]]
-            step({name: tf.constant(array[chosen]) for name, array in inputs.items()}, tf.constant(examples.labels[chosen]))
+            step(
+                {name: tf.constant(array[chosen]) for name, array in inputs.items()},
+                tf.constant(examples.labels[chosen]),
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,7 +31,7 @@ def perturb_with(
     refuse_feature_mask(attack, subject)
     if batch.dtype != "float32":
         raise Unsupported(f"{subject} casts its input to float32; this case is {batch.dtype}")
-    arguments = _arguments(attack, batch, subject, output=models.output)
+    arguments = fgm_arguments(attack, batch, subject, output=models.output)
     model = models.get()
 
     call = timed(lambda: fast_gradient_method(model, x, **arguments))
@@ -45,7 +46,7 @@ def perturb_with(
     )
 
 
-def _arguments(attack: Mapping[str, Any], batch: Batch, subject: str, *, output: str) -> dict[str, Any]:
+def fgm_arguments(attack: Mapping[str, Any], batch: Batch, subject: str, *, output: str) -> dict[str, Any]:
     """Arguments of ``fast_gradient_method`` for what the case states; the rest stays the function's default."""
     for setting, argument in (("epsilon", "eps"), ("norm", "norm")):
         if setting not in attack:
@@ -65,6 +66,7 @@ def _arguments(attack: Mapping[str, Any], batch: Batch, subject: str, *, output:
     return arguments
 
 
+@functools.cache  # one function object for one loss: the libraries trace anew for every function that they are given
 def _loss_fn(*, of_probabilities: bool, reduction: str) -> Callable[..., Any]:
     """A loss as CleverHans calls it: ``loss_fn(labels=class indices, logits=model output)``."""
     import tensorflow as tf

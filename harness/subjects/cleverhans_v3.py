@@ -73,7 +73,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
         fast_gradient_method = cleverhans.attacks.FastGradientMethod(
             cleverhans.model.CallableModelWrapper(model, "logits"), sess=session, dtypestr=batch.dtype
         )
-        arguments = _arguments(tf1, attack, batch)
+        arguments = generate_arguments(tf1, attack, batch)
 
         def generate() -> np.ndarray:
             return session.run(fast_gradient_method.generate(placeholder, **arguments), {placeholder: x})
@@ -95,7 +95,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     )
 
 
-def _arguments(tf1: Any, attack: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
+def generate_arguments(tf1: Any, attack: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
     """Arguments of ``generate`` for what the case states; the rest stays the library's default."""
     arguments: dict[str, Any] = {}
     if "epsilon" in attack:

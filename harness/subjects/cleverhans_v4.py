@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from harness.subjects.protocol import Batch, Models, Perturbation
 LIBRARY = "cleverhans"
 API = "cleverhans.tf2.attacks.fast_gradient_method.fast_gradient_method"
 ENVIRONMENT = TENSORFLOW_2
+
+_traced_for: weakref.ref | None = None
 
 
 def version() -> str:
@@ -24,7 +27,11 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     import tensorflow as tf
     from cleverhans.tf2.attacks import fast_gradient_method as module
 
-    # The library keeps one trace for every model and loss it was ever given, and each holds its model. A function of
-    # one's own for each case has the same code and is gone with the case.
-    module.compute_gradient = tf.function(module.compute_gradient.python_function)
+    global _traced_for
+    model = models.get()
+    if _traced_for is None or _traced_for() is not model:
+        # The library keeps a trace for every model that it was ever given, and each holds its model for good. A function
+        # for each model, with the library's own code, goes when the model goes.
+        module.compute_gradient = tf.function(module.compute_gradient.python_function)
+        _traced_for = weakref.ref(model)
     return perturb_with(module.fast_gradient_method, "cleverhans-v4", models, batch, attack)

@@ -26,6 +26,8 @@ def version() -> str:
 
 def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturbation:
     """See ``Subject.perturb``."""
+    import tensorflow as tf
+
     from harness import reference
 
     model = models.get(dtype=batch.dtype)
@@ -37,7 +39,8 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
         # The wrapper of NSL takes the mean itself, in a form of its own.
         loss_fn = reference.mean_over_batch(loss_fn)
 
-    call = timed(lambda: reference.perturb(dict(batch.inputs), labels, _by_name(model), loss_fn, adv_config=config))
+    features = {name: tf.convert_to_tensor(array) for name, array in batch.inputs.items()}
+    call = timed(lambda: reference.perturb(features, labels, _by_name(model), loss_fn, adv_config=config))
     adversarial = {name: np.asarray(value) for name, value in call.value.items()}
     return Perturbation(
         adversarial=adversarial,

@@ -211,9 +211,10 @@ def test_expectations_decide_the_status(make_case, first, store, run_cases):
         [
             make_case("right", attack=attack, subjects=SUBJECTS, expectations=expecting(Verdict.EQUAL)),
             make_case("wrong", attack=attack, subjects=SUBJECTS, expectations=expecting(Verdict.DIVERGED)),
+            make_case("within", attack=attack, subjects=SUBJECTS, expectations=expecting(Verdict.CLOSE)),
         ],
         store,
     )
-    assert [record.comparisons[0].status for record in run.cases] == ["expected", "unexpected"]
+    assert [record.comparisons[0].status for record in run.cases] == ["expected", "unexpected", "expected"]
     assert run.cases[0].comparisons[1].status == "unstated"
-    assert (run.totals["expected"], run.totals["unexpected"], run.totals["unstated"]) == (1, 1, 4)
+    assert (run.totals["expected"], run.totals["unexpected"], run.totals["unstated"]) == (2, 1, 6)
