@@ -1,0 +1,119 @@
+"""What a scenario expects of its pairs: entries to verdicts, the first that fits counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from harness.scenario.complaints import Report, describe
+from harness.scenario.matrix import Wanted, wanted_values
+from harness.scenario.node import Node, Path
+from harness.scenario.schema.forms import INVALID
+from harness.scenario.schema.scenario import ANY, EXPECT
+from harness.vocabulary import Expectation, Location, Verdict
+
+
+@dataclass
+class Entry:
+    """One entry of ``expect``.
+
+    Attributes:
+        subjects: of ``pair`` (where ``any`` stands for each) or of ``among``.
+        where: dotted setting to its wanted values.
+        node, at: its place in the file.
+        met: whether any case has the settings it asks for.
+        counted: whether it was the first to fit some pair of some case.
+    """
+
+    subjects: Sequence[str]
+    is_pair: bool
+    where: Mapping[str, Wanted]
+    expectation: Expectation
+    node: Node
+    at: Path
+    met: bool = False
+    counted: bool = False
+
+    def fits_pair(self, left: str, right: str) -> bool:
+        """Whether it speaks of this pair."""
+        if not self.is_pair:
+            return left in self.subjects and right in self.subjects
+        a, b = self.subjects
+        return (a in (left, ANY) and b in (right, ANY)) or (a in (right, ANY) and b in (left, ANY))
+
+    def fits_settings(self, settings: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether it speaks of a case with these settings (by section, canonical)."""
+        return all(value_at(settings, name) in wanted for name, wanted in self.where.items())
+
+
+def read_entries(expect: Node, subjects: Sequence[str], report: Report) -> list[Entry]:
+    """The entries of the section ``expect``.
+
+    Complains about wrong values in ``where`` and about subjects that do not take part.
+
+    Args:
+        expect: valid by its form.
+        subjects: those of the scenario.
+    """
+    entries: list[Entry] = []
+    for index in range(len(expect.value)):
+        at: Path = ("expect", index)
+        entry = expect.items[index]
+        value = EXPECT.read(entry, at, report)
+        names: Sequence[str] = value.get("pair") or value["among"]
+        key = "pair" if "pair" in value else "among"
+        for position, name in enumerate(names):
+            if name != ANY and name not in subjects:
+                message = f"'{name}' does not take part in this scenario. Its subjects: {', '.join(subjects)}."
+                report.at(entry.items[key].items[position], (*at, key, position), message)
+        wheres = entry.get("where")
+        where = {name: wanted_values(name, wheres.items[name], (*at, "where", name), report) for name in value["where"]}
+        if all(wanted is not INVALID for wanted in where.values()):
+            location = Location(report.file, entry.line, entry.column)
+            expectation = Expectation(Verdict(value["verdict"]), value["because"], location)
+            entries.append(Entry(names, key == "pair", where, expectation, entry, at))
+    return entries
+
+
+def expectations(
+    entries: Sequence[Entry], settings: Mapping[str, Mapping[str, Any]], subjects: Sequence[str]
+) -> dict[str, Expectation]:
+    """``"left|right"`` to what is expected of that pair in a case with these settings. Notes which entries counted."""
+    fitting = [entry for entry in entries if entry.fits_settings(settings)]
+    found: dict[str, Expectation] = {}
+    for left, right in combinations(subjects, 2):
+        for entry in fitting:
+            if entry.fits_pair(left, right):
+                entry.counted = True
+                found[f"{left}|{right}"] = entry.expectation
+                break
+    for entry in fitting:
+        entry.met = True
+    return found
+
+
+def check_entries(entries: Sequence[Entry], report: Report) -> None:
+    """Complain about entries that say nothing: no case has their settings, or earlier entries fit all their pairs."""
+    for entry in entries:
+        if not entry.met:
+            asked = ", ".join(f"{name}: {' or '.join(map(_show, wanted))}" for name, wanted in entry.where.items())
+            report.at(entry.node, entry.at, f"says nothing: no case has {asked}. Correct where, or remove the entry.")
+        elif not entry.counted:
+            message = "says nothing: earlier entries fit all its pairs. Move it before them, or remove it."
+            report.at(entry.node, entry.at, message)
+
+
+def value_at(settings: Mapping[str, Mapping[str, Any]], name: str) -> Any:
+    """The canonical value of a dotted setting, or ``INVALID``, which equals nothing, where the case leaves it out."""
+    value: Any = settings
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return INVALID
+        value = value[part]
+    return value
+
+
+def _show(value: Any) -> str:
+    return describe(value).removeprefix("the number ").removeprefix("the text ")

@@ -1,0 +1,118 @@
+"""The settings of one case: read, checked against each other, in canonical form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.scenario.complaints import Report
+from harness.scenario.facts import DEFAULT_BATCH, SHIPPED, Facts, split_size
+from harness.scenario.fit import check_attack, check_layers
+from harness.scenario.node import Node
+from harness.scenario.npz import ArraysError, npz_facts
+from harness.scenario.paths import Permissions, find_file
+from harness.scenario.schema.attack import ATTACK
+from harness.scenario.schema.data import DATA
+from harness.scenario.schema.forms import INVALID
+from harness.scenario.schema.model import MODEL
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a scenario file lies, and what it may do."""
+
+    folder: Path
+    permissions: Permissions
+
+
+def settle_data(node: Node, report: Report, site: Site) -> tuple[Settings, Facts] | None:
+    """The section ``data``, path and batch filled in, and what is known of it; ``None`` after complaining."""
+    data = DATA.read(node, ("data",), report)
+    facts = None if data is INVALID else _facts(data, node, report, site)
+    if facts is None:
+        return None
+    data.setdefault("batch", min(DEFAULT_BATCH, split_size(facts.examples, data["split"])))
+    before = len(report.complaints)
+    _check_data(data, facts, node, report)
+    return None if len(report.complaints) > before else (data, facts)
+
+
+def _facts(data: Settings, node: Node, report: Report, site: Site) -> Facts | None:
+    """What is known of the data; ``path``, ``classes`` and the batch of inline data are filled in."""
+    source = data["source"]
+    if source in SHIPPED:
+        return SHIPPED[source]
+    if source == "inline":
+        data["batch"] = len(data["x"])
+        facts = Facts("inline", _shape(data["x"][0]), max(2, max(data["y"]) + 1), len(data["x"]))
+    else:
+        data["path"] = find_file(node.items["path"], ("data", "path"), report, site.folder, site.permissions)
+        if not data["path"]:
+            return None
+        try:
+            facts = npz_facts(data["path"])
+        except ArraysError as error:
+            report.at(node.items["path"], ("data", "path"), f"'{node.items['path'].value}' {error}")
+            return None
+    return replace(facts, classes=data.setdefault("classes", facts.classes))
+
+
+def _check_data(data: Settings, facts: Facts, node: Node, report: Report) -> None:
+    size = split_size(facts.examples, data["split"])
+    if data["batch"] > size:
+        message = (
+            f"expected at most {size}, the size of the {data['split']} split of {facts.name}, got {data['batch']}."
+        )
+        report.at(node.find(("batch",)), ("data", "batch"), message)
+    widths = data.get("inputs")
+    if widths and sum(widths.values()) != facts.features:
+        message = (
+            f"expected widths that add up to the {facts.features} features of {facts.name}, got {sum(widths.values())}."
+        )
+        report.at(node.items["inputs"], ("data", "inputs"), message)
+    occurring = max(data["y"]) + 1 if "y" in data else 0
+    if occurring > facts.classes:
+        index = data["y"].index(occurring - 1)
+        message = (
+            f"there is no class {occurring - 1}: data.classes says there are {facts.classes}, 0 to {facts.classes - 1}."
+        )
+        report.at(node.find(("y", index)), ("data", "y", index), message)
+
+
+def _shape(example: Any) -> tuple[int, ...]:
+    return (len(example), *_shape(example[0])) if isinstance(example, list) else ()
+
+
+def settle_model(node: Node, report: Report, site: Site, data: Settings | None, facts: Facts | None) -> Settings | None:
+    """The section ``model`` with absolute paths; ``None`` after complaining.
+
+    Args:
+        data, facts: as ``settle_data`` gave them; with ``None`` nothing is checked against the data.
+    """
+    model = MODEL.read(node, ("model",), report)
+    if model is INVALID:
+        return None
+    before = len(report.complaints)
+    for name in ("keras", "weights"):
+        if name in model:
+            model[name] = find_file(node.items[name], ("model", name), report, site.folder, site.permissions)
+    if "factory" in model and not site.permissions.code:
+        message = f"the function {model['factory']} would be run. Allow it with --allow-code if you trust this file."
+        report.at(node.items["factory"], ("model", "factory"), message)
+    if "layers" in model and data is not None and facts is not None:
+        check_layers(model["layers"], node.items["layers"], report, data, facts)
+    return None if len(report.complaints) > before else model
+
+
+def settle_attack(node: Node, report: Report, data: Settings | None, facts: Facts | None) -> Settings | None:
+    """The section ``attack``; ``None`` after complaining. ``data`` and ``facts`` as for ``settle_model``."""
+    attack = ATTACK.read(node, ("attack",), report)
+    if attack is INVALID:
+        return None
+    before = len(report.complaints)
+    if data is not None and facts is not None:
+        check_attack(attack, node, report, data, facts)
+    return None if len(report.complaints) > before else attack
