@@ -1,0 +1,64 @@
+"""``harness report``: makes a report of a finished run again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.engine.record import Run
+
+
+class Format(str, Enum):
+    """What a report can be."""
+
+    HTML = "html"
+    MARKDOWN = "md"
+    CSV = "csv"
+    JSON = "json"
+    TEXT = "text"
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: one that has a run.json.")],
+    form: Annotated[Format, typer.Option("--format", help="What to make.")] = Format.TEXT,
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="Where it goes; - is standard output.", show_default="-"),
+    ] = "-",
+) -> None:
+    """Make a report of a finished run again."""
+    from harness.engine.record import load_run
+    from harness.engine.store import write_atomically
+
+    text = _maker(form, folder)(load_run(folder))
+    if output == "-":
+        sys.stdout.write(text)
+    else:
+        write_atomically(Path(output), text.encode())
+
+
+def _maker(form: Format, folder: Path) -> Callable[[Run], str]:
+    """What turns the run of a folder into text; only what it takes is imported."""
+    if form is Format.TEXT:
+        from harness.report.summary import summary_text
+
+        return lambda run: summary_text(run, folder)
+    if form is Format.JSON:
+        return lambda run: (folder / "run.json").read_text(encoding="utf-8")  # loading the run has checked the file
+    if form is Format.MARKDOWN:
+        from harness.report.markdown import markdown
+
+        return markdown
+    if form is Format.CSV:
+        from harness.report.write import csv
+
+        return csv
+    from harness.report.html import html
+
+    return html

@@ -1,0 +1,111 @@
+"""``report.html``: a run as one page that needs nothing but itself, neither a network nor other files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.engine.record import CaseRecord, Run
+from harness.report.detail import detail, island
+from harness.report.page import cell_words, context, index
+from harness.report.pictures import Pictures, pictures_of
+from harness.report.text import figure, printable
+from harness.vocabulary import Verdict
+
+PICTURES_LIMIT = 4_000_000
+"""Bytes of pictures in a page. 150 cases with six subjects on 8 x 8 images take about a tenth of it."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPTS = ("elements.js", "pictures.js", "detail.js", "filters.js", "main.js")
+
+
+def html(run: Run) -> str:
+    """The page of a run.
+
+    It forbids itself every connection and every script and style but its own, by a content security policy with their
+    hashes; whatever comes from scenarios and libraries is text in it and nothing else.
+    """
+    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    script = _script()
+    details = _details(run)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            **context(run),
+            policy="; ".join(
+                (
+                    "default-src 'none'",
+                    f"script-src '{_digest(script)}'",
+                    f"style-src '{_digest(style)}'",
+                    "img-src data:",
+                    "base-uri 'none'",
+                    "form-action 'none'",
+                )
+            ),
+            style=Markup(style),
+            script=Markup(script),
+            index=Markup(island(index(run))),
+            details=details,
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Every text that the page shows goes through here, so no control character gets into it.
+        finalize=lambda value: value if isinstance(value, Markup) else printable(value),
+    )
+    environment.filters |= {"figure": figure, "in_words": cell_words}
+    return environment
+
+
+def _script() -> str:
+    parts = [(_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS]
+    return "\n".join(['(() => {\n"use strict";', *parts, "})();"])
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _details(run: Run) -> list[Markup]:
+    """The details of each case, in the order of the run."""
+    pictures = _pictures(run)
+    return [Markup(island(detail(record, pictures[number]))) for number, record in enumerate(run.cases)]
+
+
+def _pictures(run: Run) -> dict[int, Pictures]:
+    """Pictures of the cases, those of which the most is to be said first, until the limit is reached."""
+    left, drawn = PICTURES_LIMIT, {}
+    for number, record in _by_interest(run):
+        pictures = pictures_of(run, record)
+        size = sum(len(sheet.image) for sheet in pictures.sheets)
+        if size > left:
+            pictures = Pictures(missing=f"left out, to keep the pictures of this page below {PICTURES_LIMIT:,} bytes")
+            size = 0
+        left -= size
+        drawn[number] = pictures
+    return drawn
+
+
+def _by_interest(run: Run) -> Iterable[tuple[int, CaseRecord]]:
+    def rank(one: tuple[int, CaseRecord]) -> tuple[bool, bool, bool]:
+        comparisons = one[1].comparisons
+        return (
+            all(comparison.status != "unexpected" for comparison in comparisons),
+            all(comparison.verdict is not Verdict.DIVERGED for comparison in comparisons),
+            all(comparison.verdict is not Verdict.CLOSE for comparison in comparisons),
+        )
+
+    return sorted(enumerate(run.cases), key=rank)

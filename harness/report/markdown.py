@@ -1,0 +1,134 @@
+"""``report.md``: a run as a page that reads well in a terminal, a code review and a wiki."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.engine.record import Run
+from harness.report.headline import failures, headline, libraries, totals_line, unexpected
+from harness.report.markdown_scenario import scenario_section
+from harness.report.markdown_text import code, escaped, sentence, table
+from harness.report.matrix import SYMBOLS, Cell, by_scenario, in_table_order, matrix_of
+
+_MOST_LISTED = 100
+_FIRST_CASES = 3
+
+
+def markdown(run: Run) -> str:
+    """The report of a run: what is not as expected first, then the matrix, every scenario, and how it was run."""
+    sections = [
+        _head(run),
+        _unexpected(run),
+        _failures(run),
+        _matrix(run),
+        ["## Scenarios", "", "A setting marked with `*` was left to the subject's own default.", ""],
+        *(scenario_section(records) for records in by_scenario(run).values()),
+        _subjects(run),
+        _environment(run),
+    ]
+    return "\n".join(line for section in sections for line in section).rstrip() + "\n"
+
+
+def _head(run: Run) -> Iterable[str]:
+    verdict = headline(run)
+    yield from (f"# {escaped(verdict.sentence)}", "")
+    yield from (f"- {escaped(detail)}" for detail in verdict.details)
+    for cell in libraries(run):
+        yield f"- **{escaped(cell.left)}** and **{escaped(cell.right)}**: {cell.in_words()}."
+    yield from ("", f"{escaped(totals_line(run))}. Started {escaped(run.started)}.", "")
+
+
+def _unexpected(run: Run) -> Iterable[str]:
+    found = unexpected(run)
+    if not found:
+        return
+    yield from ("## Not as expected", "")
+    for record, comparison in found[:_MOST_LISTED]:
+        because = f" ({escaped(comparison.because)})" if comparison.because else ""
+        yield (
+            f"- {code(record.case.id)} {escaped(comparison.left)} \\| {escaped(comparison.right)}: "
+            f"**{comparison.verdict}**, expected {escaped(comparison.expected)}{because}: "
+            f"{sentence(comparison.sentence)}"
+        )
+    if len(found) > _MOST_LISTED:
+        yield f"- and {len(found) - _MOST_LISTED:,} more, all in `report.html` and `comparisons.csv`"
+    yield ""
+
+
+def _failures(run: Run) -> Iterable[str]:
+    found = failures(run)
+    if not found:
+        return
+    yield from ("## Subjects that failed", "")
+    rows = [
+        (
+            escaped(failure.outcome.subject),
+            failure.outcome.status,
+            escaped(failure.outcome.reason),
+            _some_cases(failure.cases),
+            "yes" if failure.expected else "**no**",
+        )
+        for failure in found
+    ]
+    yield from table(("subject", "status", "reason", "cases", "expected"), rows)
+
+
+def _some_cases(cases: Sequence[str]) -> str:
+    rest = len(cases) - _FIRST_CASES
+    return "<br>".join([*map(code, cases[:_FIRST_CASES]), *([f"and {rest:,} more"] if rest > 0 else [])])
+
+
+def _matrix(run: Run) -> Iterable[str]:
+    cells, subjects = matrix_of(run), in_table_order(run.subjects)
+    if not cells:
+        return
+    legend = ", ".join(f"`{symbol}` {verdict}" for verdict, symbol in SYMBOLS.items())
+    yield from ("## Subjects against subjects", "", f"Comparisons by verdict: {legend}.", "")
+    rows = []
+    for left in subjects[:-1]:
+        row = [f"**{escaped(left)}**"]
+        for right in subjects[1:]:
+            row.append(_cell(cells.get((left, right))))
+        rows.append(row)
+    yield from table(("", *map(escaped, subjects[1:])), rows)
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    counts = " ".join(f"{number}{SYMBOLS[verdict]}" for verdict, number in cell.verdicts.items())
+    marked = f"<br>**{cell.unexpected:,} unexpected**" if cell.unexpected else ""
+    return f"{cell.worst}<br>{escaped(counts)}{marked}"
+
+
+def _subjects(run: Run) -> Iterable[str]:
+    yield from ("## Subjects", "")
+    rows = [
+        (
+            escaped(name),
+            escaped(f"{description.get('library', '')} {description.get('version', '')}".strip()),
+            code(description.get("api", "")),
+            escaped(description.get("environment", "")),
+            escaped(description.get("unavailable", "ready")),
+        )
+        for name, description in ((name, run.subjects[name]) for name in in_table_order(run.subjects))
+    ]
+    yield from table(("subject", "library", "function", "environment", "state"), rows)
+
+
+def _environment(run: Run) -> Iterable[str]:
+    yield from ("## Environment", "")
+    yield from table(("", ""), [(escaped(name), escaped(value)) for name, value in run.environment.items()])
+    for names, variables in _shared_variables(run):
+        shown = " ".join(f"{name}={value}" for name, value in variables)
+        yield from (f"Set for {escaped(', '.join(names))}: {code(shown)}", "")
+
+
+def _shared_variables(run: Run) -> list[tuple[list[str], tuple[tuple[str, str], ...]]]:
+    """Environment variables of the workers, and the subjects that share them."""
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name in in_table_order(run.subjects):
+        variables = tuple(sorted(run.subjects[name].get("variables", {}).items()))
+        if variables:
+            alike.setdefault(variables, []).append(name)
+    return [(names, variables) for variables, names in alike.items()]

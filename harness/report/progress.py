@@ -1,0 +1,109 @@
+"""How far a run is: a bar where there is a terminal, an occasional line where there is none."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+
+from harness.engine.events import Event, OutcomeReady, Planned, ProblemReady
+from harness.report.text import count, duration, encodable
+
+_LINE_EVERY = 0.1
+"""Share of the outcomes after which a line is due."""
+
+
+@dataclass
+class Tally:
+    """What a run has done so far."""
+
+    problems: int = 0
+    problems_done: int = 0
+    outcomes: int = 0
+    outcomes_done: int = 0
+    from_store: int = 0
+    case: str = ""
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, event: Event) -> None:
+        """Counts an event."""
+        if isinstance(event, Planned):
+            self.problems, self.outcomes = event.problems, event.outcomes
+        elif isinstance(event, ProblemReady):
+            self.problems_done += 1
+            self.case = event.case.id
+        elif isinstance(event, OutcomeReady):
+            self.outcomes_done += 1
+            self.from_store += event.outcome.from_store
+            self.case = event.case.id
+
+    @property
+    def preparing(self) -> bool:
+        """Whether problems are still being prepared."""
+        return not self.outcomes_done and self.problems_done < self.problems
+
+    def in_words(self) -> str:
+        """``problems 3 of 12`` or ``outcomes 80 of 756, 40 from the store``."""
+        if self.preparing:
+            return f"problems {self.problems_done:,} of {self.problems:,}"
+        stored = f", {self.from_store:,} from the store" if self.from_store else ""
+        return f"outcomes {self.outcomes_done:,} of {self.outcomes:,}{stored}"
+
+
+class Bar:
+    """A live bar on a terminal; it leaves nothing behind."""
+
+    def __init__(self, console: Console):
+        one_line = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        self._progress = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[words]}", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False, table_column=one_line),
+            console=console,
+            transient=True,
+            expand=True,
+        )
+        self._task: TaskID | None = None
+
+    def show(self, tally: Tally) -> None:
+        """Brings the bar up to date. Problems count as much as outcomes: both are work."""
+        case = encodable(tally.case, self._progress.console.encoding)
+        total, done = tally.problems + tally.outcomes, tally.problems_done + tally.outcomes_done
+        if self._task is None:
+            self._progress.start()
+            self._task = self._progress.add_task(case, total=total, words=tally.in_words())
+        self._progress.update(self._task, completed=done, total=total, description=case, words=tally.in_words())
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        self._progress.stop()
+
+
+class Lines:
+    """A line now and then, for a log."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._said = 0.0
+        self._prepared = False
+
+    def show(self, tally: Tally) -> None:
+        """Says how far the run is, if enough was done since the last time."""
+        if tally.problems and not self._prepared and tally.problems_done == tally.problems:
+            self._prepared = True
+            self._say(f"prepared {count(tally.problems, 'problem')}", tally)
+        share = tally.outcomes_done / tally.outcomes if tally.outcomes else 0.0
+        if share - self._said >= _LINE_EVERY or (share == 1.0 and self._said < 1.0):
+            self._said = share
+            self._say(f"{tally.in_words()} ({share:.0%})", tally)
+
+    def _say(self, words: str, tally: Tally) -> None:
+        elapsed = duration(time.monotonic() - tally.started)
+        self._console.print(f"{words} after {elapsed}", markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Lines need no end."""
