@@ -100,6 +100,10 @@ class WorkerModels:
     def output(self) -> str:
         return self.section.get("output", "logits")
 
+    @property
+    def declared(self) -> bool:
+        return "layers" in self.section
+
     def get(self, *, dtype: str = "float32", output: str | None = None) -> Any:
         key = (dtype, output)
         if key not in self.kept:

@@ -50,6 +50,8 @@ class Models(Protocol):
 
     output: str
     """``"logits"`` or ``"probabilities"``: what the problem's model returns."""
+    declared: bool
+    """Whether the model is declared by layers, so that it can be had with either output."""
 
     def get(self, *, dtype: str = "float32", output: str | None = None) -> Any:
         """The Keras model, kept for the next case with the same weights."""

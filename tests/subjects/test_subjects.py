@@ -32,9 +32,7 @@ class Row:
     Attributes:
         version: of its library.
         refuses: the cases above that it cannot express.
-        defaults: what it uses for settings that are left out; of the case ``defaults``, or of ``labels-left-out`` where it
-            has no default epsilon.
-        mean: what it uses where the mean is asked for.
+        defaults: what it uses for settings that are left out: all of them, or only the labels where it refuses the former.
     """
 
     version: str
@@ -42,7 +40,6 @@ class Row:
     defaults: dict = field(default_factory=dict)
 
 
-NO_DEFAULT_EPSILON = frozenset({"defaults"})
 TABLE = {
     "nsl": Row(
         "1.4.0", frozenset({"targeted"}), {"epsilon": 0.001, "norm": "l2", "labels": "given", "loss_reduction": "mean"}
