@@ -58,7 +58,7 @@ def _l2_direction(gradients: Tensors, conventions: Conventions) -> list[tf.Tenso
     squared = _per_example(tf.reduce_sum, [tf.square(g) for g in gradients])
     if conventions.l2 == "exact":
         return [tf.math.divide_no_nan(g, _beside(tf.sqrt(squared), g)) for g in gradients]
-    floored = tf.maximum(tf.cast(L2_FLOOR, squared.dtype), squared)
+    floored = tf.maximum(_as(L2_FLOOR, squared.dtype), squared)
     if conventions.l2 == "rsqrt-multiply":
         factor = tf.math.rsqrt(floored)
         return [g * _beside(factor, g) for g in gradients]
@@ -74,7 +74,7 @@ def offset(
     ``step_size`` is a number or scalar tensor, in units of x. Uses the conventions ``offset`` and ``gradient_flow``;
     only ``"difference"`` knows positions other than ``start``.
     """
-    steps = [d * tf.cast(step_size, d.dtype) for d in directions]
+    steps = [d * _as(step_size, d.dtype) for d in directions]
     if conventions.offset == "difference":
         steps = [s + x - x0 for s, x, x0 in zip(steps, positions, start, strict=True)]
     if conventions.gradient_flow == "stopped":
@@ -100,8 +100,8 @@ def project(perturbations: Tensors, *, radius: Any, norm: str) -> list[tf.Tensor
         return [tf.clip_by_value(p, -radius, radius) for p in perturbations]
     if norm == "l2":
         squared = _per_example(tf.reduce_sum, [tf.square(p) for p in perturbations])
-        length = tf.sqrt(tf.maximum(squared, tf.cast(L2_FLOOR, squared.dtype)))
-        radius = tf.cast(radius, length.dtype)
+        length = tf.sqrt(tf.maximum(squared, _as(L2_FLOOR, squared.dtype)))
+        radius = _as(radius, length.dtype)
         scale = tf.where(length <= radius, tf.ones_like(length), radius / length)
         return [_beside(scale, p) * p for p in perturbations]
     if norm == "l1":
@@ -118,7 +118,7 @@ def clip(x: tf.Tensor, low: Any, high: Any, *, conventions: Conventions) -> tf.T
         bounds.reverse()
     for limit, bound in bounds:
         if bound is not None:
-            x = limit(x, tf.cast(bound, x.dtype))
+            x = limit(x, _as(bound, x.dtype))
     return x
 
 
@@ -143,7 +143,7 @@ def random_point(like: Tensors, *, radius: Any, norm: str) -> list[tf.Tensor]:
     """
     shapes = [_shape(t) for t in like]
     if norm == "linf":
-        radii = [tf.cast(radius, t.dtype) for t in like]
+        radii = [_as(radius, t.dtype) for t in like]
         return [tf.random.uniform(s, -r, r, t.dtype) for t, s, r in zip(like, shapes, radii, strict=True)]
     if norm == "l2":
         samples = [tf.random.normal(s, dtype=t.dtype) for t, s in zip(like, shapes, strict=True)]
@@ -155,7 +155,7 @@ def random_point(like: Tensors, *, radius: Any, norm: str) -> list[tf.Tensor]:
         length = total + tf.random.gamma(_shape(total), 1.0, 1.0, total.dtype)
     else:
         raise ValueError(f"{norm!r} is not a norm. Valid: linf, l2, l1.")
-    scale = tf.cast(radius, length.dtype) / length
+    scale = _as(radius, length.dtype) / length
     return [s * _beside(scale, s) for s in samples]
 
 
@@ -176,3 +176,8 @@ def _per_example(reduce: Callable[..., tf.Tensor], tensors: Tensors) -> tf.Tenso
 def _beside(per_example: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """One number an example, in a shape that broadcasts to that input, and in its dtype."""
     return tf.cast(tf.reshape(per_example, [-1] + [1] * (like.shape.rank - 1)), like.dtype)
+
+
+def _as(value: Any, dtype: tf.DType) -> tf.Tensor:
+    """A number, array or tensor in the dtype. ``tf.cast`` would take a Python number through float32 on its way."""
+    return tf.cast(value, dtype) if tf.is_tensor(value) else tf.constant(value, dtype)
