@@ -1,0 +1,70 @@
+"""``python -m harness.bench``: measures, prints one table, and leaves it in ``reports/bench.json``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from harness.bench import memory, start_up, whole_set
+from harness.bench.rows import Row
+from harness.bench.table import table
+from harness.engine import fingerprint
+from harness.engine.store import write_atomically
+from harness.vocabulary import FORMAT_VERSION, HarnessError
+
+SCENARIOS = Path("scenarios/perturbation")
+
+
+def main() -> int:
+    """Returns the exit status: 0, also when a limit does not hold; 2 when something could not be measured."""
+    arguments = _parser().parse_args()
+    started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+    rows: list[Row] = []
+    failures: dict[str, str] = {}
+    for name, measure in _sections(arguments.scenarios, quick=arguments.quick).items():
+        print(f"measuring: {name}", file=sys.stderr, flush=True)
+        try:
+            rows += measure()
+        except HarnessError as error:
+            failures[name] = str(error)
+    print(table(rows))
+    for name, reason in failures.items():
+        print(f"{name} could not be measured: {reason}", file=sys.stderr)
+    body = {
+        "format_version": FORMAT_VERSION,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - clock, 3),
+        "quick": arguments.quick,
+        "environment": {**fingerprint.environment(), "cores": os.cpu_count()},
+        "rows": [row.to_json() for row in rows],
+        "failures": failures,
+    }
+    write_atomically(arguments.output, (json.dumps(body, indent=1, allow_nan=False) + "\n").encode())
+    return 2 if failures else 0
+
+
+def _sections(scenarios: Path, *, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
+    """What is measured, in order. Quick: fewer repetitions, and a worker's memory over fewer outcomes."""
+    return {
+        start_up.SECTION: lambda: start_up.rows(scenarios=scenarios, repetitions=5 if quick else 15),
+        whole_set.SECTION: lambda: whole_set.rows(scenarios=scenarios, repetitions=1 if quick else 3),
+        memory.SECTION: lambda: memory.rows(outcomes=200 if quick else 1000, early=100),
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench", description="What the harness and the reimplementation cost.")
+    parser.add_argument("--quick", action="store_true", help="about two minutes in place of ten; wider spreads")
+    parser.add_argument("--scenarios", type=Path, default=SCENARIOS, help="the set to run (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("reports/bench.json"), help="default: %(default)s")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
