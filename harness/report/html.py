@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -66,8 +67,13 @@ def _environment() -> Environment:
         # Every text that the page shows goes through here, so no control character gets into it.
         finalize=lambda value: value if isinstance(value, Markup) else printable(value),
     )
-    environment.filters |= {"figure": figure, "in_words": cell_words}
+    environment.filters |= {"figure": figure, "in_words": cell_words, "link": _link}
     return environment
+
+
+def _link(case: str) -> str:
+    """The address of a case within the page, whose script knows cases by their printable ids."""
+    return f"#case={quote(printable(case), safe='')}"
 
 
 def _script() -> str:

@@ -23,6 +23,7 @@ def csv(run: Run) -> str:
     for name in frame.columns:
         if frame[name].dtype == object:
             frame[name] = frame[name].map(_cell)
+    frame.columns = [printable(name) for name in frame.columns]  # settings give names to columns, too
     return frame.to_csv(index=False, lineterminator="\n")
 
 

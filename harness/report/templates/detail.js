@@ -21,7 +21,7 @@ const settings = (one) => {
       values.map((value) => {
         if (!value) return make("td", {}, "-");
         const [text, byDefault] = value;
-        return make("td", { class: byDefault && "default" }, text, byDefault && make("small", {}, "default"));
+        return make("td", { class: byDefault && "default" }, text, byDefault && [" ", make("small", {}, "default")]);
       }));
   });
   return [make("h4", {}, "What each subject really used"), make("div", { class: "settings" }, table("Settings", heads, rows))];
@@ -29,13 +29,16 @@ const settings = (one) => {
 
 const spread = (outcome, norm) => {
   const values = outcome.summary.perturbation?.[norm];
-  if (!values) return number("-");
+  if (!values || values.every((value) => value === null)) return number("-");
   const own = outcome.norm === norm;
   const share = own && outcome.epsilon && values[2] !== null ? ` = ${figure(values[2] / outcome.epsilon)} epsilon` : "";
   return number([values.map((value) => figure(value, 3)).join(" / "), share && make("br"), share], { class: own ? "used" : "" });
 };
 
-const change = (summary, name, show) => number(summary.clean ? `${show(summary.clean[name])} to ${show(summary.adversarial[name])}` : "-");
+const change = ({ clean, adversarial }, name, show) => {
+  const values = [clean?.[name] ?? null, adversarial?.[name] ?? null];
+  return number(values.every((value) => value === null) ? "-" : values.map(show).join(" to "));
+};
 
 const increase = ({ clean, adversarial }) =>
   !clean || clean.loss === null || adversarial.loss === null ? "-" : figure(adversarial.loss - clean.loss);
@@ -57,7 +60,7 @@ const outcomes = (one) => {
     }
     const { summary } = outcome;
     return [make("tr", {}, make("th", { scope: "row" }, outcome.subject), make("td", {}, status), number(figure(outcome.seconds, 3)),
-      change(summary, "accuracy", percent), change(summary, "loss", figure), number(increase(summary)),
+      change(summary, "accuracy", percent), change(summary, "loss", (value) => figure(value)), number(increase(summary)),
       NORMS.map((norm) => spread(outcome, norm)),
       number(figure(summary.unperturbed)), number(figure(summary.nonfinite)),
       make("td", {}, make("span", { class: "hash", title: outcome.arrays }, outcome.arrays.slice(0, 12))))];

@@ -14,7 +14,8 @@ const figure = (value, digits = 4) => {
   if (value === null || value === undefined) return "-";
   if (typeof value === "string") return value;
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return value.toLocaleString("en");
-  return String(Number(value.toPrecision(digits)));
+  const small = value !== 0 && Math.abs(value) < 1e-4;
+  return small ? value.toExponential(digits - 1).replace(/\.?0+e/, "e") : String(Number(value.toPrecision(digits)));
 };
 
 const percent = (share) => (share === null || share === undefined ? "-" : `${figure(100 * share, 3)} %`);
