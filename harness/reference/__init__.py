@@ -9,6 +9,7 @@ from harness.reference.adversarial import adversarial_loss, perturb
 from harness.reference.config import AdvNeighborConfig, AdvRegConfig, make_adv_reg_config
 from harness.reference.conventions import CLEVERHANS, EXACT, NSL, Conventions
 from harness.reference.fast_gradient import AttackError, fast_gradient_method
+from harness.reference.float64 import Yardstick, yardstick
 from harness.reference.losses import mean_over_batch
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "AdvRegConfig",
     "AttackError",
     "Conventions",
+    "Yardstick",
     "adversarial_loss",
     "fast_gradient_method",
     "make_adv_reg_config",
     "mean_over_batch",
     "perturb",
+    "yardstick",
 ]

@@ -11,7 +11,7 @@ import tensorflow as tf
 from harness.reference.features import Features
 from harness.reference.keras_parts import is_pure_keras, is_pure_loss, stamp
 from harness.reference.objective import Objective
-from harness.reference.traces import traces_of, weakly
+from harness.reference.traces import any_batch, run_unrewritten, shape_of, traces_of, weakly
 
 
 def objective_for(
@@ -77,7 +77,7 @@ class CompiledObjective(Objective):
             return super().gradients(features)
         # Nothing differentiates through it, and recording would cost as much again: init_scope pauses every tape.
         with tf.init_scope():
-            return trace.spread(_run_unrewritten(trace.function, self._arguments(features)))
+            return trace.spread(run_unrewritten(trace.function, self._arguments(features)))
 
     def _arguments(self, features: Features) -> list[tf.Tensor]:
         return tf.nest.flatten((features.leaves, self.labels, self.sample_weights or []), expand_composites=True)
@@ -85,7 +85,7 @@ class CompiledObjective(Objective):
     def _trace(self, what: str, features: Features) -> _Trace | None:
         traces = traces_of(self.keras_model, self.loss_fn)
         given = (features.packed, self.labels, self.sample_weights)
-        key = (what, _shape_of(given), self.model_kwargs, stamp(self.keras_model), stamp(self.loss_fn))
+        key = (what, shape_of(given), self.model_kwargs, stamp(self.keras_model), stamp(self.loss_fn))
         if key not in traces:
             traces[key] = _compile(self, what, features)
         return traces[key]
@@ -122,7 +122,7 @@ def _compile(objective: CompiledObjective, what: str, features: Features) -> _Tr
         return [g for g in gradients if g is not None]
 
     try:
-        specs = tf.nest.map_structure(_spec, (features.packed, objective.labels, objective.sample_weights))
+        specs = tf.nest.map_structure(any_batch, (features.packed, objective.labels, objective.sample_weights))
         traced = tf.function(function).get_concrete_function(*tf.nest.flatten(specs, expand_composites=True))
     except Exception:
         # Whatever Keras cannot do with symbolic tensors or an unknown batch size, it says so in exceptions of every
@@ -150,44 +150,5 @@ def _draws_random_numbers(traced: Any) -> bool:
 _RANDOM = frozenset({"TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial"})
 
 
-def _run_unrewritten(function: Any, arguments: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Runs a trace operation by operation as it was recorded, and thereby with the bits of a plain call."""
-    if not function.outputs:
-        return []
-    return tf.raw_ops.StatefulPartitionedCall(
-        args=[*arguments, *function.captured_inputs],
-        Tout=[output.dtype for output in function.outputs],
-        f=function,
-        config_proto=_WITHOUT_REWRITING,
-    )
-
-
-def _without_rewriting() -> bytes:
-    config = tf.compat.v1.ConfigProto()
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config.SerializeToString()
-
-
-_WITHOUT_REWRITING = _without_rewriting()
-
-
 def _as_tensor(value: Any) -> Any:
     return value if tf.is_tensor(value) else tf.convert_to_tensor(value)
-
-
-def _spec(value: Any) -> tf.TypeSpec:
-    if not isinstance(value, tf.Tensor):
-        return tf.type_spec_from_value(value)
-    shape = value.shape.as_list()
-    return tf.TensorSpec([None, *shape[1:]] if shape else [], value.dtype)
-
-
-def _shape_of(value: Any) -> Any:
-    """Everything about a structure of tensors that a trace depends on; the batch size it does not."""
-    if isinstance(value, Mapping):
-        return type(value).__name__, tuple((name, _shape_of(value[name])) for name in sorted(value))
-    if isinstance(value, (list, tuple)):
-        return type(value).__name__, tuple(map(_shape_of, value))
-    if isinstance(value, tf.Tensor):
-        return value.dtype, value.shape.rank, tuple(value.shape[1:])
-    return None if value is None else tf.type_spec_from_value(value)

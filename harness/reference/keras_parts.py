@@ -45,7 +45,7 @@ def stamp(part: Any) -> tuple[Any, ...]:
 
 def _layers(model: Any) -> list[Any]:
     flatten: Any = getattr(model, "_flatten_layers", None)
-    return list(flatten()) if callable(flatten) else []
+    return [] if flatten is None else list(flatten())
 
 
 def _is_pure_layer(layer: Any) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import tensorflow as tf
 
 
 class _ByIdentity:
@@ -56,3 +58,47 @@ def weakly(function: Callable[..., Any]) -> Callable[[], Any]:
         return weakref.WeakMethod(function) if inspect.ismethod(function) else weakref.ref(function)
     except TypeError:
         return lambda: function
+
+
+def run_unrewritten(function: Any, arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Runs a trace operation by operation as it was recorded, and thereby with the bits of a plain call.
+
+    TensorFlow otherwise rewrites graphs before it runs them, among others ``x / sqrt(y)`` into ``x * rsqrt(y)``. Tapes
+    do not record this call.
+    """
+    if not function.outputs:
+        return []
+    return tf.raw_ops.StatefulPartitionedCall(
+        args=[*arguments, *function.captured_inputs],
+        Tout=[output.dtype for output in function.outputs],
+        f=function,
+        config_proto=_WITHOUT_REWRITING,
+    )
+
+
+def _without_rewriting() -> bytes:
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config.SerializeToString()
+
+
+_WITHOUT_REWRITING = _without_rewriting()
+
+
+def any_batch(value: Any) -> tf.TypeSpec:
+    """The type of a tensor, or of a sparse or ragged one, with the batch size of a dense one left open."""
+    if not isinstance(value, tf.Tensor):
+        return tf.type_spec_from_value(value)
+    shape = value.shape.as_list()
+    return tf.TensorSpec([None, *shape[1:]] if shape else [], value.dtype)
+
+
+def shape_of(value: Any) -> Any:
+    """Everything about a structure of tensors that a trace depends on; the batch size it does not. Hashable."""
+    if isinstance(value, Mapping):
+        return type(value).__name__, tuple((name, shape_of(value[name])) for name in sorted(value))
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, tuple(map(shape_of, value))
+    if isinstance(value, tf.Tensor):
+        return value.dtype, value.shape.rank, tuple(value.shape[1:])
+    return None if value is None else tf.type_spec_from_value(value)
