@@ -23,8 +23,8 @@ def run(
     tag: Annotated[str, typer.Option("-t", "--tag", metavar="TAG", help="Only scenarios with this tag.")] = "",
     subjects: Annotated[str, typer.Option(metavar="A,B", help="Only these subjects.")] = "",
     jobs: Annotated[
-        int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Workers.", show_default="one a core")
-    ] = 0,
+        int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Workers.", show_default="one a core")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.001, metavar="S", help="Seconds that one outcome may take.")] = 300.0,
     report_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where the run folder goes.")] = Path(
         "reports/latest"

@@ -130,7 +130,9 @@ def _from_file(path: Path) -> Any:
     import tensorflow as tf
 
     try:
-        return tf.keras.models.load_model(path, compile=False, safe_mode=True)
+        # Under TensorFlow 1 behaviour Keras does not find its own classes of models by name.
+        own = {"Functional": tf.keras.Model, "Sequential": tf.keras.Sequential}
+        return tf.keras.models.load_model(path, compile=False, safe_mode=True, custom_objects=own)
     except Exception as error:  # Keras raises nearly anything for a file that it cannot read
         raise HarnessError(f"model.keras: {path} cannot be loaded by Keras 2 in safe mode: {error}") from error
 

@@ -1,0 +1,100 @@
+"""The main job, through the command line: the shipped scenarios, the real libraries, every expectation."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.engine.record import load_run
+from harness.vocabulary import SUBJECTS, Verdict
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def harness(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", "from harness.cli.main import main; main()", *map(str, arguments)],
+        cwd=CHECKOUT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("shipped") / "run"
+
+
+@pytest.fixture(scope="module")
+def finished(folder):
+    return harness("run", "scenarios", "--report-dir", folder)
+
+
+@pytest.fixture(scope="module")
+def run(finished, folder):
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return load_run(folder)
+
+
+def test_every_expectation_holds_and_every_pair_has_one(run, finished):
+    assert run.totals["unexpected"] == run.totals["unstated"] == 0
+    assert run.totals["expected"] == run.totals["comparisons"] > 1500
+    assert "as expected" in finished.stdout
+
+
+def test_all_six_subjects_have_real_outcomes_on_the_digits(run):
+    digits = [record for record in run.cases if record.case.data["source"] == "digits"]
+    for subject in SUBJECTS:
+        outcomes = [record.outcome(subject) for record in digits]
+        perturbed = [outcome for outcome in outcomes if outcome.status == "ok" and outcome.settings["norm"] == "linf"]
+        assert len(perturbed) >= 10
+        assert sum(outcome.summary["unperturbed"] == 0 for outcome in perturbed) >= 10
+
+
+@pytest.mark.parametrize(
+    ("reference", "library"), [("reference-nsl", "nsl"), ("reference-cleverhans", "cleverhans-v4")]
+)
+def test_the_reimplementation_is_the_library_bit_for_bit_wherever_it_can_express_the_case(run, reference, library):
+    compared = [
+        comparison
+        for record in run.cases
+        for comparison in record.comparisons
+        if (comparison.left, comparison.right) == (library, reference) and record.outcome(library).status == "ok"
+    ]
+    assert len(compared) > 80
+    assert {comparison.verdict for comparison in compared} == {Verdict.EQUAL}
+
+
+def test_nothing_is_left_for_a_second_run(run, folder):
+    again = harness("run", "scenarios", "--report-dir", folder.parent / "again")
+    assert again.returncode == 0
+    assert load_run(folder.parent / "again").totals["from_store"] == run.totals["outcomes"]
+
+
+def test_an_unmet_expectation_is_exit_status_1_and_named(run, folder, tmp_path):
+    """The same store, so that only the verdicts are made anew."""
+    text = (CHECKOUT / "scenarios/perturbation/zero-gradients.yaml").read_text()
+    scenario = tmp_path / "zero-gradients.yaml"
+    scenario.write_text(text.replace("verdict: EQUAL", "verdict: DIVERGED"))
+    result = harness("run", scenario, "--report-dir", tmp_path / "run", HARNESS_STORE=str(folder.parent / ".store"))
+    assert result.returncode == 1
+    assert "zero-gradients[norm=linf]" in result.stdout
+    assert load_run(tmp_path / "run").totals["from_store"] == 18
+
+
+def test_a_subject_that_is_not_set_up_is_exit_status_2_with_the_mend(tmp_path):
+    result = harness(
+        "run",
+        "scenarios/perturbation/zero-gradients.yaml",
+        "--report-dir",
+        tmp_path / "run",
+        "--subjects",
+        "nsl,cleverhans-v3",
+        HARNESS_CLEVERHANS_V3=str(tmp_path / "nowhere"),
+    )
+    assert result.returncode == 2
+    assert "pip install --no-deps --target" in result.stdout + result.stderr
