@@ -98,14 +98,14 @@ class Case:
     """A scenario at one point of its matrix, all settings fixed. Plain, serialisable data.
 
     Attributes:
-        id: stable, e.g. ``linf-given-labels[attack.epsilon=0.1,attack.norm=l2]``.
+        id: stable, e.g. ``linf-given-labels[epsilon=0.1,norm=l2]``.
         scenario: the scenario's name (its file name without ending).
         kind: what is compared.
-        point: the matrix settings of this case, dotted name to value.
+        point: the matrix settings of this case, dotted name to value as the file has it.
         model: how to make the model (see ``harness.scenario.models``).
         data: how to make the batch (see ``harness.scenario.data``).
-        attack: the stated settings only, a subset of ``ATTACK_SETTINGS``. ``epsilon`` is a float in units of x; ``norm``
-            one of ``NORMS``; ``labels`` is ``"given"``, ``"predicted"`` or ``{"target": class}``; ``clip`` is
+        attack: the stated settings only, a subset of ``ATTACK_SETTINGS``. ``epsilon`` is a float in units of x;
+            ``norm`` one of ``NORMS``; ``labels`` is ``"given"``, ``"predicted"`` or ``{"target": class}``; ``clip`` is
             ``[low, high]``, either ``None``; ``loss`` is ``"cross_entropy"`` (the one that fits the model's output,
             named explicitly); ``loss_reduction`` is ``"mean"``, ``"sum"`` or ``"none"``; ``feature_mask`` a nested list
             of numbers in [0, 1] that broadcasts to one example, or a mapping of input name to such a list; ``dtype`` is

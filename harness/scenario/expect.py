@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from harness.scenario.complaints import Report, describe
+from harness.scenario.complaints import Report
+from harness.scenario.ids import word
 from harness.scenario.matrix import Wanted, wanted_values
 from harness.scenario.node import Node, Path
 from harness.scenario.schema.forms import INVALID
@@ -98,7 +99,7 @@ def check_entries(entries: Sequence[Entry], report: Report) -> None:
     """Complain about entries that say nothing: no case has their settings, or earlier entries fit all their pairs."""
     for entry in entries:
         if not entry.met:
-            asked = ", ".join(f"{name}: {' or '.join(map(_show, wanted))}" for name, wanted in entry.where.items())
+            asked = ", ".join(f"{name}: {' or '.join(map(word, wanted))}" for name, wanted in entry.where.items())
             report.at(entry.node, entry.at, f"says nothing: no case has {asked}. Correct where, or remove the entry.")
         elif not entry.counted:
             message = "says nothing: earlier entries fit all its pairs. Move it before them, or remove it."
@@ -113,7 +114,3 @@ def value_at(settings: Mapping[str, Mapping[str, Any]], name: str) -> Any:
             return INVALID
         value = value[part]
     return value
-
-
-def _show(value: Any) -> str:
-    return describe(value).removeprefix("the number ").removeprefix("the text ")

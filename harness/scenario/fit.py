@@ -105,5 +105,5 @@ def _check_broadcast(mask: Any, shape: Shape, node: Node, at: tuple, report: Rep
         inner = inner[0]
     fits = len(own) <= len(shape) and all(a in (1, b) for a, b in zip(reversed(own), reversed(shape), strict=False))
     if not fits:
-        got = "x".join(map(str, own))
-        report.at(node, at, f"expected a shape that broadcasts to one input of {_words(shape)}, got {got}.")
+        wanted, got = ("x".join(map(str, lengths)) for lengths in (shape, own))
+        report.at(node, at, f"expected a shape that broadcasts to {wanted}, one example, got {got}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.scenario.complaints import Complaint, Report, ScenarioError, describe
 from harness.scenario.compose import compose
 from harness.scenario.node import Node
-from harness.scenario.yaml_events import YamlError
+from harness.scenario.yaml_events import YamlError, end_of
 from harness.vocabulary import Location
 
 LARGEST_FILE = 1 << 20
@@ -36,7 +36,7 @@ def read_document(path: Path) -> Document:
     """Read one scenario file.
 
     Raises:
-        ScenarioError: it cannot be read, is larger than ``LARGEST_FILE``, or is not one mapping in plain YAML and UTF-8.
+        ScenarioError: it cannot be read, is larger than ``LARGEST_FILE``, or is not a mapping in plain YAML and UTF-8.
     """
     report = Report(str(path))
     text = _text(path)
@@ -69,10 +69,9 @@ def _text(path: Path) -> str:
     try:
         return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        before = content[: error.start].decode()
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        line, column = end_of(content[: error.start].decode())
         message = f"is not UTF-8 text: byte 0x{content[error.start]:02x}. Save the file as UTF-8."
-        raise refusal(message, line, column) from error
+        raise refusal(message, line + 1, column + 1) from error
 
 
 _MENDING = {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -38,20 +37,33 @@ def points(matrix: Node, exclude: Node, report: Report) -> list[Point]:
     _check_nesting(matrix, report)
     axes = [[(name, matrix.items[name].items[i]) for i in range(len(matrix.value[name]))] for name in matrix.value]
     every = [dict(combination) for combination in product(*axes)]
-    excluded = [_Excluded(node, ("exclude", index), matrix, report) for index, node in _items(exclude)]
-    held = [{index for index, point in enumerate(every) if entry.holds(point)} for entry in excluded]
-    kept = [point for index, point in enumerate(every) if not any(index in indices for indices in held)]
-    for entry, indices in zip(excluded, held, strict=True):
-        if entry.valid and not indices:
-            report.at(entry.node, entry.at, "there is no such point in the matrix. Compare the values, or remove it.")
-    if not kept and all(entry.valid for entry in excluded):
+    left_out: set[int] = set()
+    for index in range(len(exclude.value)):
+        left_out |= _excluded(exclude.items[index], ("exclude", index), matrix, every, report)
+    if len(left_out) == len(every):
         report.at(exclude, ("exclude",), "nothing is left of the matrix. Exclude less.")
-    return kept
+    return [point for index, point in enumerate(every) if index not in left_out]
 
 
-def _items(node: Node) -> Iterator[tuple[int, Node]]:
-    for index in range(len(node.value)):
-        yield index, node.items[index]
+def _excluded(entry: Node, at: Path, matrix: Node, every: Sequence[Point], report: Report) -> set[int]:
+    """Which points, by index, one entry of ``exclude`` holds; complains if it is wrong or holds none."""
+    unknown = [name for name in entry.value if name not in matrix.value]
+    for name in unknown:
+        message = f"is not in the matrix. Valid: {', '.join(matrix.value)}."
+        report.at_key(entry, (*at, name), message)
+    if unknown:
+        return set()
+    wanted = {name: wanted_values(name, entry.items[name], (*at, name), report) for name in entry.value}
+    if any(values is INVALID for values in wanted.values()):
+        return set()
+    found = {
+        index
+        for index, point in enumerate(every)
+        if all(canonical(name, point[name]) in values for name, values in wanted.items())
+    }
+    if not found:
+        report.at(entry, at, "there is no such point in the matrix. Compare the values, or remove it.")
+    return found
 
 
 def _check_nesting(matrix: Node, report: Report) -> None:
@@ -60,32 +72,6 @@ def _check_nesting(matrix: Node, report: Report) -> None:
             if name.startswith(f"{outer}."):
                 message = f"is part of {outer}, which the matrix varies too. Vary one of the two."
                 report.at_key(matrix, ("matrix", name), message)
-
-
-@dataclass
-class _Excluded:
-    """One entry of ``exclude``, and which points it holds."""
-
-    node: Node
-    at: Path
-    matrix: Node
-    report: Report
-
-    def __post_init__(self) -> None:
-        self.valid = True
-        self.wanted: dict[str, Wanted] = {}
-        for name in self.node.value:
-            if name not in self.matrix.value:
-                message = f"is not in the matrix. Valid: {', '.join(self.matrix.value)}."
-                self.report.at_key(self.node, (*self.at, name), message)
-                self.valid = False
-                continue
-            wanted = wanted_values(name, self.node.items[name], (*self.at, name), self.report)
-            self.valid = self.valid and wanted is not INVALID
-            self.wanted[name] = wanted
-
-    def holds(self, point: Point) -> bool:
-        return self.valid and all(canonical(name, point[name]) in wanted for name, wanted in self.wanted.items())
 
 
 Wanted = list[Any]

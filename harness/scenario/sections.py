@@ -29,15 +29,14 @@ class Site:
 
 
 def settle_data(node: Node, report: Report, site: Site) -> tuple[Settings, Facts] | None:
-    """The section ``data``, path and batch filled in, and what is known of it; ``None`` after complaining."""
+    """The section ``data``, path and batch filled in, and what is known of it; ``None`` if it cannot be known."""
     data = DATA.read(node, ("data",), report)
     facts = None if data is INVALID else _facts(data, node, report, site)
     if facts is None:
         return None
     data.setdefault("batch", min(DEFAULT_BATCH, split_size(facts.examples, data["split"])))
-    before = len(report.complaints)
     _check_data(data, facts, node, report)
-    return None if len(report.complaints) > before else (data, facts)
+    return data, facts
 
 
 def _facts(data: Settings, node: Node, report: Report, site: Site) -> Facts | None:

@@ -158,7 +158,7 @@ class ListOf:
 class MapOf:
     """A mapping of words to values of one form; ``noun`` says what it is, with its article.
 
-    ``keys`` are the words that are known; where there are none, every word will do.
+    ``keys`` are the dotted names that are known; where there are none, every word will do.
     """
 
     noun: str
@@ -173,7 +173,8 @@ class MapOf:
         items = {key: self.item.read(node.items[key], (*at, key), report) for key in node.value}
         unknown = [key for key in node.value if self.keys and key not in self.keys]
         for key in unknown:
-            report.at_key(node, (*at, key), f"there is no such setting. {did_you_mean(key, self.keys)}")
+            related = [name for name in self.keys if name.split(".")[0] == key.split(".")[0]]
+            report.at_key(node, (*at, key), f"there is no such setting. {did_you_mean(key, related or self.keys)}")
         return INVALID if unknown or any(item is INVALID for item in items.values()) else items
 
     def schema(self) -> JsonSchema:
@@ -215,4 +216,4 @@ def as_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf

@@ -80,7 +80,11 @@ def _scenario(settings: dict[str, Form]) -> Section:
                 default=REQUIRED,
             ),
             "tags": Key(
-                ListOf("a list of words", Text("a word", r"[A-Za-z0-9][A-Za-z0-9_.-]*"), distinct=True),
+                ListOf(
+                    "a list of words",
+                    Text("a word of letters, digits, '-', '_' and '.'", r"[A-Za-z0-9][A-Za-z0-9_.-]*"),
+                    distinct=True,
+                ),
                 "Words to select the scenario by (-t).",
                 default=[],
             ),

@@ -1,0 +1,150 @@
+"""Whatever stands in a file, it gives cases or complaints with a place; never anything else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.scenario.cases import read_cases
+from harness.scenario.complaints import Complaint, ScenarioError
+from harness.scenario.paths import Permissions
+from harness.scenario.schema.settings import SETTINGS
+from harness.vocabulary import NORMS, SUBJECTS, Case, Verdict, canonical_json, plain
+
+EPSILONS = st.one_of(st.floats(0, 10), st.integers(0, 3), st.sampled_from(["8/255", "1/3"]))
+LAYERS = st.lists(
+    st.sampled_from(["relu", "batchnorm", {"dense": 4}, {"conv": 2}, {"pool": 2}, {"dropout": 0.5}]), max_size=4
+)
+SOURCES = {"digits": 10, "iris": 3, "wine": 3, "breast_cancer": 2, "blobs": 3}
+WORDS = st.sampled_from(
+    ["", "l2", "nsl", "any", "digits", "mean", "8/255", "x.npz", "a.b:c", "\x85", "é: #", "{", "1e5"]
+)
+JUNK = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), WORDS, st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(WORDS, inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@st.composite
+def documents(draw) -> dict[str, Any]:
+    """Scenarios that are right, or nearly."""
+    source = draw(st.sampled_from(sorted(SOURCES)))
+    attack = {"epsilon": EPSILONS, "norm": st.sampled_from(NORMS), "labels": st.sampled_from(["given", {"target": 1}])}
+    matrix = {
+        "attack.norm": st.lists(st.sampled_from(NORMS), min_size=1, unique=True),
+        "attack.epsilon": st.lists(EPSILONS, min_size=1, max_size=3),
+        "data.seed": st.lists(st.integers(0, 5), min_size=1, unique=True),
+        "model.init.scale": st.lists(st.floats(0.1, 2), min_size=1, max_size=2, unique=True),
+    }
+    entry = st.fixed_dictionaries(
+        {
+            "pair": st.lists(st.sampled_from([*SUBJECTS, "any"]), min_size=2, max_size=2),
+            "verdict": st.sampled_from([str(verdict) for verdict in Verdict]),
+            "because": st.just("It is so."),
+        },
+        optional={"where": st.fixed_dictionaries({}, optional={"attack.norm": st.sampled_from(NORMS)})},
+    )
+    return {
+        "summary": "A test.",
+        "kind": "perturbation",
+        "model": {"layers": [*draw(LAYERS), {"dense": SOURCES[source]}]},
+        "data": {"source": source, "batch": draw(st.integers(1, 60))},
+        "attack": draw(st.fixed_dictionaries({}, optional=attack)),
+        "matrix": draw(st.fixed_dictionaries({}, optional=matrix)),
+        "expect": draw(st.lists(entry, max_size=2)),
+    }
+
+
+def places(value: Any, at: tuple = ()) -> list[tuple]:
+    """Paths of all parts of a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(place for step, part in inner for place in places(part, (*at, step)))]
+
+
+@st.composite
+def broken(draw) -> Any:
+    """A scenario of which some parts were replaced, removed or added to."""
+    document = copy.deepcopy(draw(documents()))
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(places(document)))
+        if not path:
+            continue
+        parent = document
+        for step in path[:-1]:
+            parent = parent[step]
+        change = draw(st.sampled_from(["replace", "remove", "add"]))
+        if change == "replace":
+            parent[path[-1]] = draw(JUNK)
+        elif change == "remove":
+            del parent[path[-1]]
+        elif isinstance(parent, dict):
+            parent[draw(st.one_of(WORDS, st.sampled_from([*SETTINGS, "exclude", "subjects", "training"])))] = draw(JUNK)
+    return document
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scenarios") / "test.yaml"
+
+
+def check(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    cases, complaints = outcome(file)
+    assert bool(cases) != bool(complaints)
+    assert len({case.id for case in cases}) == len(cases)
+    assert all(len(case.id) < 300 and canonical_json(plain(case)) for case in cases)
+    lines = re.split("\r\n|\r|\n", content.decode(errors="replace"))
+    for complaint in complaints:
+        assert complaint.location.file == str(file)
+        assert 1 <= complaint.location.line <= len(lines)
+        assert 1 <= complaint.location.column <= len(lines[complaint.location.line - 1]) + 1
+        assert "\n" not in complaint.message
+        assert not INNARDS.search(complaint.message)
+
+
+INNARDS = re.compile(r"Error|INVALID|object at|\b(NoneType|dict|str|int|float|bool)\b")
+
+
+def outcome(file: Path) -> tuple[Sequence[Case], Sequence[Complaint]]:
+    """Cases or complaints; anything else that is raised is a failure."""
+    try:
+        return read_cases(file, Permissions(code=True)), ()
+    except ScenarioError as error:
+        return (), error.complaints
+
+
+ORDINARY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@ORDINARY
+@given(document=documents(), indent=st.sampled_from([None, 1]))
+def test_scenarios_that_are_right_or_nearly(file: Path, document: Any, indent: int | None) -> None:
+    check(file, json.dumps(document, indent=indent).encode())
+
+
+@ORDINARY
+@given(document=broken(), indent=st.sampled_from([None, 1]), ascii_only=st.booleans())
+def test_broken_scenarios(file: Path, document: Any, indent: int | None, ascii_only: bool) -> None:
+    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
+    check(file, text.encode(errors="surrogatepass"))
+
+
+@ORDINARY
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.text(max_size=60).map(str.encode),
+        st.text(st.sampled_from("sumary: kind[]{}\n -&*!|>'\"#"), max_size=80).map(str.encode),
+    )
+)
+def test_any_bytes(file: Path, content: bytes) -> None:
+    check(file, content)
