@@ -15,7 +15,7 @@ from harness.oracle.metrics import Yardstick, compare
 from harness.oracle.verdicts import Tolerance, judge, judge_statuses, sentence
 from harness.vocabulary import YARDSTICK, Case, Comparison, Outcome, Verdict
 
-_SHARED_WITH_YARDSTICK = ("epsilon", "norm", "labels", "clip", "feature_mask")
+_SHARED_WITH_YARDSTICK = ("epsilon", "norm", "labels", "clip", "loss", "feature_mask")
 """Settings that both sides must share with the yardstick before it may excuse a difference between them."""
 
 

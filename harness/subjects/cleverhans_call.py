@@ -12,6 +12,7 @@ import numpy as np
 from harness.subjects.keras2 import output_of
 from harness.subjects.protocol import Batch, Models, Perturbation
 from harness.subjects.translate import (
+    CROSS_ENTROPY,
     ORDERS,
     norm_of_order,
     refuse_feature_mask,
@@ -92,7 +93,7 @@ def _settings(
         "norm": norm_of_order(used["norm"]),
         "labels": attack.get("labels", "given") if used["y"] is not None else "predicted",
         "clip": None if clip == [None, None] else clip,
-        "loss": f"cross-entropy on {output}" if fits_output else "cross-entropy on probabilities taken for logits",
+        "loss": CROSS_ENTROPY if fits_output else "cross-entropy of probabilities taken for logits",
         "loss_reduction": attack.get("loss_reduction", "none"),
         "feature_mask": None,
         "dtype": "float32",

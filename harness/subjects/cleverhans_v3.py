@@ -16,6 +16,7 @@ import numpy as np
 from harness.subjects.environments import CLEVERHANS_V3, TENSORFLOW_1, version_in
 from harness.subjects.protocol import Batch, Models, Perturbation
 from harness.subjects.translate import (
+    CROSS_ENTROPY,
     ORDERS,
     norm_of_order,
     refuse_feature_mask,
@@ -128,7 +129,7 @@ def _settings(used: Mapping[str, Any], attack: Mapping[str, Any], batch: Batch) 
         "norm": norm_of_order(used["ord"]),
         "labels": attack["labels"] if stated_labels else "predicted",
         "clip": None if clip == [None, None] else clip,
-        "loss": "cross-entropy on logits",
+        "loss": CROSS_ENTROPY,
         "loss_reduction": attack.get("loss_reduction", "none"),
         "feature_mask": None,
         "dtype": batch.dtype,

@@ -30,7 +30,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     global _traced_for
     model = models.get()
     if _traced_for is None or _traced_for() is not model:
-        # The library keeps a trace for every model that it was ever given, and each holds its model for good. A function
+        # The library keeps a trace for every model that it was ever given, and each holds its model. A function
         # for each model, with the library's own code, goes when the model goes.
         module.compute_gradient = tf.function(module.compute_gradient.python_function)
         _traced_for = weakref.ref(model)

@@ -66,7 +66,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     adversarial = {name: np.asarray(call.value[name]) for name in batch.inputs}
     return Perturbation(
         adversarial=adversarial,
-        settings=settings_used(config.adv_neighbor_config, attack, batch, output=models.output, reduction=reduction),
+        settings=settings_used(config.adv_neighbor_config, attack, batch, reduction=reduction),
         defaulted=tuple(name for name in DEFAULTED if name not in attack),
         clean_output=output_of(model, batch.inputs),
         adversarial_output=output_of(model, adversarial),

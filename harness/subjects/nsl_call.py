@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.subjects.keras2 import predicted_labels
 from harness.subjects.protocol import Batch
-from harness.subjects.translate import NSL_NORMS, target_class
+from harness.subjects.translate import CROSS_ENTROPY, NSL_NORMS, target_class
 from harness.vocabulary import Unsupported
 
 DEFAULTED = ("epsilon", "norm", "labels", "clip", "loss_reduction")
@@ -47,16 +47,13 @@ def config_arguments(attack: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
     return arguments
 
 
-def settings_used(
-    config: Any, attack: Mapping[str, Any], batch: Batch, *, output: str, reduction: str
-) -> dict[str, Any]:
+def settings_used(config: Any, attack: Mapping[str, Any], batch: Batch, *, reduction: str) -> dict[str, Any]:
     """What was used, read from the configuration object itself.
 
     Args:
         config: an ``AdvNeighborConfig``.
         attack: the stated settings.
         batch: the data.
-        output: what the model returns.
         reduction: of the loss.
     """
     low, high = (
@@ -68,7 +65,7 @@ def settings_used(
         "norm": next(name for name, nsl_name in NSL_NORMS.items() if nsl_name == norm),
         "labels": attack.get("labels", "given"),
         "clip": None if low is None and high is None else [low, high],
-        "loss": f"cross-entropy on {output}",
+        "loss": CROSS_ENTROPY,
         "loss_reduction": reduction,
         "feature_mask": attack.get("feature_mask"),
         "dtype": batch.dtype,

@@ -17,7 +17,7 @@ class Environment:
         name: of the environment; workers are shared by the subjects of one environment.
         variables: set before TensorFlow is imported.
         paths: go first on ``sys.path``.
-        begin: called before each case: brings the process to the state that every case finds, whatever ran before.
+        begin: called before each problem: brings the process to the state that it finds, whatever ran before.
     """
 
     name: str

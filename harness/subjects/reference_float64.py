@@ -11,7 +11,7 @@ from harness import __version__
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.keras2 import as_model_input, output_of
 from harness.subjects.protocol import Batch, Models, Perturbation
-from harness.subjects.translate import target_class, timed
+from harness.subjects.translate import CROSS_ENTROPY, target_class, timed
 from harness.vocabulary import Unsupported
 
 LIBRARY = "adversarial-harness"
@@ -58,7 +58,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
             "norm": attack["norm"],
             "labels": attack.get("labels", "given"),
             "clip": None if attack.get("clip") in (None, [None, None]) else attack["clip"],
-            "loss": f"cross-entropy on {output}",
+            "loss": CROSS_ENTROPY,
             "loss_reduction": attack.get("loss_reduction", "none"),
             "feature_mask": attack.get("feature_mask"),
             "dtype": "float64",

@@ -16,6 +16,9 @@ NSL_NORMS = {"linf": "infinity", "l2": "l2", "l1": "l1"}
 ORDERS = {"linf": np.inf, "l2": 2, "l1": 1}
 """CleverHans names norms by their order, as NumPy does."""
 
+CROSS_ENTROPY = "cross-entropy"
+"""How settings show the cross-entropy of what the model returns, be it logits or probabilities: the same function."""
+
 
 def norm_of_order(order: float) -> str:
     """The harness's name of a norm given by its order."""
