@@ -80,12 +80,15 @@ class CompiledObjective(Objective):
             return trace.spread(run_unrewritten(trace.function, self._arguments(features)))
 
     def _arguments(self, features: Features) -> list[tf.Tensor]:
-        return tf.nest.flatten((features.leaves, self.labels, self.sample_weights or []), expand_composites=True)
+        return tf.nest.flatten(self.given(features), expand_composites=True)
+
+    def given(self, features: Features) -> tuple[Any, Any, tuple[Any, ...]]:
+        """All that a trace takes, in its structure."""
+        return features.packed, self.labels, () if self.sample_weights is None else (self.sample_weights,)
 
     def _trace(self, what: str, features: Features) -> _Trace | None:
         traces = traces_of(self.keras_model, self.loss_fn)
-        given = (features.packed, self.labels, self.sample_weights)
-        key = (what, shape_of(given), self.model_kwargs, stamp(self.keras_model), stamp(self.loss_fn))
+        key = (what, shape_of(self.given(features)), self.model_kwargs, stamp(self.keras_model), stamp(self.loss_fn))
         if key not in traces:
             traces[key] = _compile(self, what, features)
         return traces[key]
@@ -114,7 +117,9 @@ def _compile(objective: CompiledObjective, what: str, features: Features) -> _Tr
         def keras_model(inputs: Any) -> Any:
             return tf.nest.map_structure(_without_origin, model()(inputs, **model_kwargs))
 
-        inner = Objective(model=keras_model, loss_fn=loss_fn(), labels=labels, sample_weights=weights)
+        inner = Objective(
+            model=keras_model, loss_fn=loss_fn(), labels=labels, sample_weights=weights[0] if weights else None
+        )
         if what == "value":
             return inner.value(Features.of(structure))
         gradients = inner.gradients(Features.of(structure))
@@ -122,7 +127,7 @@ def _compile(objective: CompiledObjective, what: str, features: Features) -> _Tr
         return [g for g in gradients if g is not None]
 
     try:
-        specs = tf.nest.map_structure(any_batch, (features.packed, objective.labels, objective.sample_weights))
+        specs = tf.nest.map_structure(any_batch, objective.given(features))
         traced = tf.function(function).get_concrete_function(*tf.nest.flatten(specs, expand_composites=True))
     except Exception:
         # Whatever Keras cannot do with symbolic tensors or an unknown batch size, it says so in exceptions of every
