@@ -260,7 +260,7 @@ def test_contrast_is_enough_in_both_schemes(page, run, scheme):
             if (!colour.endsWith(", 0)")) return colour;
           }
         };
-        const wanted = "h1, h2, p, .tag, .swatch, .cell strong, .counts i, .cell em, .strip i, .note, .hint, dt, dd, th, td";
+        const wanted = "h1, h2, p, .tag, .swatch, .cell strong, .counts i, .cell em, .strip i, .note, dt, dd, th, td";
         return [...document.querySelectorAll(wanted)].filter((one) => one.textContent.trim() && one.offsetParent)
           .map((one) => [one.textContent.trim().slice(0, 30), getComputedStyle(one).color, opaque(one)]);
     """

@@ -54,6 +54,15 @@ def test_the_norms_of_each_side_stand_against_its_epsilon(run, find, comparisons
         assert row[f"{side}_loss_increase"] > 0
 
 
+def test_each_side_has_its_own_figures(comparisons, outcomes):
+    row = comparisons.query("case == 'default-labels' and left == 'nsl' and right == 'cleverhans-v4'").iloc[0]
+    by_subject = outcomes.query("case == 'default-labels'").set_index("subject")
+    for side in ("left", "right"):
+        for name in ("status", "adversarial_loss", "loss_increase"):
+            assert row[f"{side}_{name}"] == by_subject.loc[row[side], name]
+    assert row["left_loss_increase"] != row["right_loss_increase"]
+
+
 def test_loss_and_accuracy_of_an_outcome(find, outcomes):
     row = outcomes.query("case == 'default-labels' and subject == 'nsl'").iloc[0]
     summary = find("default-labels").outcome("nsl").summary

@@ -75,6 +75,7 @@ def test_failures_that_are_alike_are_one(run, find):
 
 def test_totals_are_one_line(run):
     assert totals_line(run).startswith(
-        "7 cases, 20 outcomes (0 from the store), 19 comparisons: 3 EQUAL, 8 CLOSE, 2 DIVERGED, 3 UNSUPPORTED, 3 ERROR; "
+        "7 cases, 20 outcomes (0 from the store), "
+        "19 comparisons: 3 EQUAL, 8 CLOSE, 2 DIVERGED, 3 UNSUPPORTED, 3 ERROR; "
         "1 as expected, 2 unexpected, 16 unstated; "
     )

@@ -23,7 +23,8 @@ from .conftest import CONTROL, HOSTILE
 UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2028\u2029]")
 
 SCRIPT = """
-import sys
+import os, sys
+from contextlib import suppress
 from pathlib import Path
 from harness.engine.record import load_run
 from harness.engine.events import OutcomeReady, Planned
@@ -31,8 +32,10 @@ from harness.report.terminal import TerminalListener
 
 folder = Path(sys.argv[1])
 run = load_run(folder)
-with TerminalListener() as listener:
+with suppress(KeyboardInterrupt), TerminalListener() as listener:
     listener.handle(Planned(0, run.totals["outcomes"]))
+    if "interrupt" in os.environ:
+        raise KeyboardInterrupt
     for record in run.cases:
         for outcome in record.outcomes:
             listener.handle(OutcomeReady(record.case, outcome))
@@ -199,8 +202,7 @@ def test_a_log_that_asks_for_colour_gets_no_bar(run, folder):
     assert "\x1b[1;31m" in text
 
 
-def test_an_interrupt_leaves_the_terminal_as_it_was(run):
-    console = plain()
-    with pytest.raises(KeyboardInterrupt), TerminalListener(console) as listener:
-        listener.handle(Planned(2, 20))
-        raise KeyboardInterrupt
+def test_an_interrupt_leaves_the_terminal_as_it_was(folder):
+    text = on_a_terminal(folder, interrupt="now")
+    assert "\x1b[?25l" in text  # the cursor is hidden
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")
