@@ -105,6 +105,7 @@ def _with_content(name: str, value: Any) -> Any:
     return value
 
 
+@functools.cache
 def _version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)

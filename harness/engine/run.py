@@ -15,11 +15,12 @@ from harness.engine.comparing import compare_case
 from harness.engine.events import CaseJudged, Event, Finished, OutcomeReady, Planned, ProblemReady
 from harness.engine.plan import describe_subjects, outcome_tasks, preparation_tasks, problem_of
 from harness.engine.record import CaseRecord, Run
-from harness.engine.schedule import Done, run_tasks
+from harness.engine.schedule import Done, run_tasks, worker_limits
 from harness.engine.store import Store
 from harness.engine.work import Problem
 from harness.engine.workers import Workers
 from harness.oracle.verdicts import Tolerance
+from harness.subjects.registry import load_subject
 from harness.vocabulary import Case, HarnessError, Outcome
 
 
@@ -55,7 +56,7 @@ def execute(cases: Sequence[Case], options: Options) -> Generator[Event, None, N
     workers = Workers()
     interrupted = False
     try:
-        problems = yield from _prepare(cases, store, workers, options)
+        problems = yield from _prepare(cases, subjects, store, workers, options)
         for event in _compute(cases, problems, subjects, store, workers, options):
             if isinstance(event, CaseJudged):
                 records[event.record.case.id] = event.record
@@ -96,7 +97,11 @@ def complete(events: Generator[Event, None, None], listen: Callable[[Event], Non
 
 
 def _prepare(
-    cases: Sequence[Case], store: Store, workers: Workers, options: Options
+    cases: Sequence[Case],
+    subjects: Mapping[str, Mapping[str, Any]],
+    store: Store,
+    workers: Workers,
+    options: Options,
 ) -> Generator[Event, None, dict[str, Problem]]:
     """Gets the weights and the batch of every case. Returns the problems by case id."""
     tasks = preparation_tasks(cases, store.root)
@@ -107,10 +112,22 @@ def _prepare(
         if done.failure:
             failures.append(f"{done.task.case.location}: {done.reason}")
         records[done.task.kind, done.task.key] = done.record
+        if not done.from_store:  # nor will the outcomes be in the store, so their workers may load already
+            _warm_up(cases, subjects, workers, options)
         yield ProblemReady(done.task.case)
     if failures:
         raise HarnessError("\n".join(failures))
     return {case.id: problem_of(case, records) for case in cases}
+
+
+def _warm_up(
+    cases: Sequence[Case], subjects: Mapping[str, Mapping[str, Any]], workers: Workers, options: Options
+) -> None:
+    available = [name for case in cases for name in case.subjects if "unavailable" not in subjects[name]]
+    environments = [load_subject(name).ENVIRONMENT for name in available]
+    limits = worker_limits(environments, options.jobs)
+    for environment in {environment.name: environment for environment in environments}.values():
+        workers.warm_up(environment, workers=limits[environment.name], timeout=options.timeout)
 
 
 def _compute(

@@ -14,6 +14,7 @@ from pebble import ProcessExpired
 from harness.engine.plan import Task
 from harness.engine.store import Store
 from harness.engine.workers import Workers
+from harness.subjects.protocol import Environment
 from harness.vocabulary import HarnessError
 
 
@@ -56,9 +57,10 @@ def run_tasks(
             missing.append(task)
         else:
             yield Done(task, known, from_store=True)
-    limits = _limits(missing, jobs)
+    limits = worker_limits([task.environment for task in missing], jobs)
     running: dict[Future, Task] = {}
-    while missing or running:
+
+    def start() -> None:
         busy = Counter(task.environment.name for task in running.values())
         for task in list(missing):
             if len(running) >= jobs:
@@ -74,18 +76,28 @@ def run_tasks(
                     timeout=timeout,
                 )
                 running[future] = task
+
+    start()
+    while running:
         finished, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in finished:
-            done = _done(running.pop(future), future, workers, timeout)
+        ended = [(running.pop(future), future) for future in finished]
+        start()  # before anything else: the workers compute while this process keeps and compares what they returned
+        for task, future in ended:
+            done = _done(task, future, workers, timeout)
             if not done.failure:
-                store.put_record(done.task.kind, done.task.key, done.record)
+                store.put_record(task.kind, task.key, done.record)
             yield done
 
 
-def _limits(tasks: Sequence[Task], jobs: int) -> dict[str, int]:
-    """Workers for each environment: its share of the jobs by its share of the tasks, at least one."""
-    counts = Counter(task.environment.name for task in tasks)
-    return {name: max(1, round(jobs * count / len(tasks))) for name, count in counts.items()}
+def worker_limits(environments: Sequence[Environment], jobs: int) -> dict[str, int]:
+    """Workers for each environment by name: its share of the jobs by its share of the tasks, at least one.
+
+    Args:
+        environments: of each task.
+        jobs: how many tasks run at the same time.
+    """
+    counts = Counter(environment.name for environment in environments)
+    return {name: max(1, round(jobs * count / len(environments))) for name, count in counts.items()}
 
 
 def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,9 +119,18 @@ class WorkerModels:
 
 @functools.lru_cache(maxsize=1)
 def _models(
-    store_root: Path, section: str, weights: str, shapes: tuple[tuple[str, tuple[int, ...]], ...]
+    store_root: Path,
+    section: str,
+    weights: str,
+    shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    begin: Callable[[], None],
 ) -> WorkerModels:
-    """The models of the problem in hand, kept for the next case: those with the same weights stand together."""
+    """The models of the problem in hand, kept for the next case: those with the same weights stand together.
+
+    A new problem begins anew. Not every case does: it would cost more than most cases, since TensorFlow throws its
+    compiled kernels away.
+    """
+    begin()
     arrays = Store(store_root).get_arrays(weights)
     return WorkerModels(json.loads(section), [array for _, array in sorted(arrays.items())], dict(shapes))
 
@@ -130,12 +139,14 @@ def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str
     """What a subject returns for a case, as a plain ``Outcome``. Whatever the library raises is an outcome, too."""
     store = Store(store_root)
     implementation = load_subject(subject)
-    implementation.ENVIRONMENT.begin()
     arrays = store.get_arrays(problem.batch)
     inputs = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("input/")}
     batch = Batch(inputs, arrays["labels"], problem.classes)
     shapes = tuple((name, array.shape[1:]) for name, array in inputs.items())
-    models = _models(store_root, canonical_json(case.model), problem.weights, shapes)
+    begin = implementation.ENVIRONMENT.begin
+    models = _models(store_root, canonical_json(case.model), problem.weights, shapes, begin)
+    if not models.declared:
+        begin()  # code of the user's may draw random numbers; declared layers draw none outside of training
     try:
         perturbation = implementation.perturb(models, batch, case.attack)
         return plain(_stored(store, subject, perturbation, batch, output=models.output))

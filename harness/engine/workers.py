@@ -52,6 +52,17 @@ class Workers:
             )
         return self._pools[environment.name].schedule(function, args=list(arguments), timeout=timeout)
 
+    def warm_up(self, environment: Environment, *, workers: int, timeout: float) -> None:
+        """Starts the environment's workers, if it has none yet, and has one load its framework, which takes seconds.
+
+        Args:
+            environment: of the workers.
+            workers: how many to start.
+            timeout: seconds for the loading. Whatever becomes of it, the first task will tell.
+        """
+        if environment.name not in self._pools:
+            self.submit(environment, environment.begin, workers=workers, timeout=timeout)
+
     def last_words(self, process: int | None) -> str:
         """The last line that a worker wrote before it died, or nothing."""
         path = Path(self._noise.name, f"{process}.txt")

@@ -10,6 +10,10 @@ from harness.engine.workers import Workers
 from harness.subjects.protocol import Environment
 
 
+def take_note():
+    os.environ["HARNESS_TEST"] = "begun"
+
+
 def do_nothing():
     """Nothing has to be brought to any state."""
 
@@ -58,3 +62,31 @@ def test_what_a_worker_prints_stays_out_of_the_terminal_and_is_its_last_words(su
     assert death.value.exitcode == 3
     assert submit.workers.last_words(death.value.pid) == "last words"
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_begins_when_it_is_warmed_up_and_only_once():
+    environment = Environment(name="slow", begin=take_note, variables={"HARNESS_TEST": "set"})
+    workers = Workers()
+
+    def seen():
+        return workers.submit(environment, os.getenv, "HARNESS_TEST", workers=1, timeout=60.0).result()
+
+    try:
+        workers.warm_up(environment, workers=1, timeout=60.0)
+        assert seen() == "begun"
+        change = "__import__('os').environ.update(HARNESS_TEST='changed')"
+        workers.submit(environment, eval, change, workers=1, timeout=60.0).result()
+        workers.warm_up(environment, workers=1, timeout=60.0)
+        assert seen() == "changed"
+    finally:
+        workers.close()
+
+
+def test_loading_that_fails_leaves_the_telling_to_the_first_task():
+    environment = Environment(name="broken", begin=os.abort)
+    workers = Workers()
+    try:
+        workers.warm_up(environment, workers=1, timeout=60.0)
+        assert workers.submit(environment, int, "7", workers=1, timeout=60.0).result() == 7
+    finally:
+        workers.close()
