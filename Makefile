@@ -15,13 +15,13 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help compare test lint check doctor bench environment check-environment lock clean distclean
+.PHONY: help compare test lint style types layers check doctor bench environment check-environment lock clean distclean
 
 help:
 	@echo 'make compare     run the shipped scenarios on the real libraries; the report is reports/latest/report.html'
 	@echo 'make test        run the tests'
 	@echo 'make check       everything that must hold before a change lands: lint and test'
-	@echo 'make lint        style, formatting, types, direction of imports'
+	@echo 'make lint        style, types and layers (each a command too): formatting, type checks, direction of imports'
 	@echo 'make doctor      the state of every implementation under comparison: installed, version, why not'
 	@echo 'make bench       what the harness and the reimplementation cost, as ratios'
 	@echo 'make lock        pin the dependencies of pyproject.toml anew (ARGS=--upgrade: to the newest)'
@@ -40,12 +40,18 @@ test: environment
 
 check: lint test
 
-# Keeps Pyright from looking for newer versions of itself: the checks work with no network.
-lint: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
-lint: check-environment
+lint: style types layers
+
+style: check-environment
 	@'$(BIN)/ruff' check
 	@'$(BIN)/ruff' format --check
+
+# Keeps Pyright from looking for newer versions of itself: the checks work with no network.
+types: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+types: check-environment
 	@'$(BIN)/pyright' --pythonpath '$(BIN)/python'
+
+layers: check-environment
 	@'$(BIN)/lint-imports'
 
 doctor: environment
