@@ -1,0 +1,46 @@
+"""The order in which tasks start and are handed out, on real workers."""
+
+import time
+from pathlib import Path
+
+from harness.engine.plan import Task
+from harness.engine.schedule import run_tasks, worker_limits
+from harness.engine.store import Store
+from harness.engine.workers import Workers
+from harness.subjects.protocol import Environment
+
+
+def do_nothing():
+    """Nothing has to be brought to any state."""
+
+
+PLAIN = Environment(name="plain", begin=do_nothing)
+OTHER = Environment(name="other", begin=do_nothing)
+LEAVE_A_MARK = "__import__('pathlib').Path({!r}).touch() or {{'arrays': ''}}"
+
+
+def test_the_next_task_starts_before_the_last_one_is_handed_out(make_case, tmp_path):
+    """Else the worker idles while its result is compared."""
+    marks = [tmp_path / "first", tmp_path / "second"]
+    tasks = [Task("outcome", mark.name, make_case(), PLAIN, eval, (LEAVE_A_MARK.format(str(mark)),)) for mark in marks]
+    workers = Workers()
+    try:
+        done = run_tasks(tasks, store=Store(tmp_path), workers=workers, jobs=1, timeout=60.0, fresh=False)
+        assert next(done).task is tasks[0]
+        assert appears(marks[1])
+        assert [one.task for one in done] == tasks[1:]
+    finally:
+        workers.close()
+
+
+def appears(path: Path) -> bool:
+    deadline = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return path.exists()
+
+
+def test_workers_are_shared_out_by_the_tasks_and_every_environment_has_one():
+    assert worker_limits([PLAIN] * 5 + [OTHER], 4) == {"plain": 3, "other": 1}
+    assert worker_limits([PLAIN] * 99 + [OTHER], 2) == {"plain": 2, "other": 1}
+    assert worker_limits([], 2) == {}
