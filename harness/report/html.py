@@ -6,13 +6,15 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.engine.record import CaseRecord, Run
 from harness.report.detail import detail, island
+from harness.report.known import Known
+from harness.report.matrix import Cell
 from harness.report.page import cell_words, context, index
 from harness.report.pictures import Pictures, pictures_of
 from harness.report.text import figure, printable
@@ -67,13 +69,19 @@ def _environment() -> Environment:
         # Every text that the page shows goes through here, so no control character gets into it.
         finalize=lambda value: value if isinstance(value, Markup) else printable(value),
     )
-    environment.filters |= {"figure": figure, "in_words": cell_words, "link": _link}
+    environment.filters |= {"figure": figure, "in_words": cell_words, "link": _link, "filter_link": _filter_link}
     return environment
 
 
 def _link(case: str) -> str:
     """The address of a case within the page, whose script knows cases by their printable ids."""
     return f"#case={quote(printable(case), safe='')}"
+
+
+def _filter_link(known: Known, cell: Cell) -> str:
+    """The address within the page of the cases that show a known difference of a pair."""
+    chosen = {"text": printable(known.because), "verdict": str(Verdict.DIVERGED), "pair": f"{cell.left}|{cell.right}"}
+    return f"#{urlencode(chosen)}"
 
 
 def _script() -> str:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from harness.engine.record import Run
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected
+from harness.report.known import known_differences
 from harness.report.markdown_scenario import scenario_section
 from harness.report.markdown_text import code, escaped, sentence, table
 from harness.report.matrix import SYMBOLS, Cell, by_scenario, in_table_order, matrix_of
+from harness.report.text import count
 
 _MOST_LISTED = 100
 _FIRST_CASES = 3
@@ -35,6 +37,8 @@ def _head(run: Run) -> Iterable[str]:
     yield from (f"- {escaped(detail)}" for detail in verdict.details)
     for cell in libraries(run):
         yield f"- **{escaped(cell.left)}** and **{escaped(cell.right)}**: {cell.in_words()}."
+        for known in known_differences(run, (cell.left, cell.right)):
+            yield f"  - {count(len(known.cases), 'case')}: {escaped(known.because)}"
     yield from ("", f"{escaped(totals_line(run))}. Started {escaped(run.started)}.", "")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.engine.record import CaseRecord, Run
 from harness.report.headline import Failure, Headline, failures, headline, libraries, unexpected
+from harness.report.known import known_differences
 from harness.report.matrix import SYMBOLS, Cell, Pair, by_scenario, in_table_order, matrix_of, pair_of, pairs_of
 from harness.report.settings import point_text
 from harness.report.text import count, duration
@@ -79,7 +80,7 @@ def context(run: Run) -> dict[str, Any]:
         "took": duration(run.seconds),
         "verdicts": {verdict: run.totals["verdicts"][str(verdict)] for verdict in Verdict},
         "symbols": SYMBOLS,
-        "libraries": libraries(run),
+        "libraries": [(cell, known_differences(run, (cell.left, cell.right))) for cell in libraries(run)],
         "unexpected": found[:MOST_LISTED],
         "unexpected_rest": max(0, len(found) - MOST_LISTED),
         "failures": failed,
@@ -109,7 +110,8 @@ def index(run: Run) -> dict[str, Any]:
 def _indexed(record: CaseRecord, pairs: Sequence[Pair]) -> dict[str, Any]:
     found = {pair_of(comparison): comparison for comparison in record.comparisons}
     compared = [found.get(pair) for pair in pairs]
-    words = [record.case.id, record.case.summary, *record.case.tags, *{one.reason for one in record.outcomes}]
+    words = [record.case.id, record.case.summary, *record.case.tags]
+    words += dict.fromkeys([*(one.reason for one in record.outcomes), *(one.because for one in record.comparisons)])
     return {
         "id": record.case.id,
         "verdicts": "".join(SYMBOLS[one.verdict] if one else " " for one in compared),

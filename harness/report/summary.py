@@ -13,6 +13,7 @@ from rich.text import Text
 
 from harness.engine.record import CaseRecord, Run
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected, unstated
+from harness.report.known import known_differences
 from harness.report.matrix import SYMBOLS, Cell, in_table_order, matrix_of
 from harness.report.text import count, encodable, printable
 from harness.vocabulary import Comparison, Verdict
@@ -53,6 +54,8 @@ def print_summary(run: Run, folder: Path, console: Console) -> None:
         _say(console, (detail, "yellow"))
     for cell in libraries(run):
         _say(console, (f"{cell.left} and {cell.right}: ", "bold"), (cell.in_words(), ""))
+        for known in known_differences(run, (cell.left, cell.right))[:_FEW]:
+            _say(console, (f"  {count(len(known.cases), 'case')}: {known.because}", "dim"))
     _say(console, (totals_line(run), "dim"))
     first, *others = [name for name in REPORTS if (folder / name).exists()] or [""]
     if first:

@@ -58,7 +58,12 @@ def cases(make_case):
             point={"attack.norm": "l2"},
             attack={**alike, "norm": "l2"},
         ),
-        digits("default-labels", tags=("labels",), attack={"epsilon": 0.1, "norm": "linf"}),
+        digits(
+            "default-labels",
+            tags=("labels",),
+            attack={"epsilon": 0.1, "norm": "linf"},
+            expectations={"nsl|cleverhans-v4": expectation(Verdict.DIVERGED, "true against predicted labels")},
+        ),
         digits("defaults", attack={}),
         digits("refused", attack={**alike, "norm": "linf", "feature_mask": [1.0, 0.5, 0.0]}),
         make_case("tabular", subjects=SUBJECTS),

@@ -206,6 +206,15 @@ def test_a_link_opens_its_case_even_if_it_is_filtered_out(page, run):
     assert page.switch_to.active_element == case(page, number).find_element(By.TAG_NAME, "summary")
 
 
+def test_a_known_difference_leads_to_the_cases_that_show_it(page, run):
+    link = page.find_element(By.CSS_SELECTOR, ".known a")
+    assert link.text == "1 case"
+    link.click()
+    WebDriverWait(page, 5).until(lambda _: shown(page) == [number_of(run, "default-labels")])
+    assert found(page) == "1 of 7 cases, 1 of 19 comparisons"
+    assert page.find_element(By.CSS_SELECTOR, '.cell[data-pair="0"]').get_attribute("aria-pressed") == "true"
+
+
 def test_the_keyboard_is_enough(page, run):
     cell = page.find_element(By.CSS_SELECTOR, '.cell[data-pair="0"]')
     cell.send_keys(Keys.ENTER)
@@ -292,7 +301,7 @@ def test_without_a_script_headline_matrix_and_table_can_be_read(browser, folder)
         assert "default-labels" in text
         assert "3 unstated" in text
         assert "need JavaScript" in text
-        assert browser.find_element(By.TAG_NAME, "h1").text == "2 of 3 comparisons are not as expected."
+        assert browser.find_element(By.TAG_NAME, "h1").text == "2 of 4 comparisons are not as expected."
         assert browser.find_element(By.CSS_SELECTOR, ".matrix").is_displayed()
         assert not browser.find_element(By.CSS_SELECTOR, ".filters").is_displayed()
     finally:

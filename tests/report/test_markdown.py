@@ -46,7 +46,7 @@ def report(folder):
 
 
 def test_the_verdict_stands_first_and_what_is_unexpected_next(report):
-    assert report.startswith("# 2 of 3 comparisons are not as expected.\n")
+    assert report.startswith("# 2 of 4 comparisons are not as expected.\n")
     headings = [line for line in report.splitlines() if line.startswith("## ")]
     assert headings == [
         "## Not as expected",

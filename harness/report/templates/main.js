@@ -73,5 +73,8 @@ for (const cell of cells) {
   });
 }
 for (const shown of cases) shown.element.addEventListener("toggle", () => { if (shown.element.open) fill(shown, filter()); });
-addEventListener("hashchange", follow);
+addEventListener("hashchange", () => {
+  follow();
+  if (!location.hash.startsWith("#case=")) form.scrollIntoView({ block: "start" });
+});
 follow();
