@@ -42,7 +42,7 @@ const pictures = (sheet) => {
   const parts = [
     make("h4", {}, name),
     make("p", { class: "hint" }, `Examples ${examples} of the batch: those on which the subjects differ most. `
-      + "Zero is white, infinite and NaN are magenta."),
+      + "All subjects share one grey scale and one scale of perturbations; no perturbation is white, infinite and NaN are magenta."),
     make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": name }, grid),
   ];
   const differences = rows.filter((row) => row.kind === "difference");
