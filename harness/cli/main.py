@@ -56,10 +56,11 @@ def main() -> None:
     """Entry point of the command line."""
     try:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for terminals without Unicode
-        _dispatch(sys.argv[1:])
-        sys.stdout.flush()
+        try:
+            _dispatch(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
     except HarnessError as error:
-        sys.stdout.flush()
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -56,15 +56,16 @@ class Report:
         self.at_place(line, column, f"{dotted(path)}: {message}")
 
     def at_place(self, line: int, column: int, message: str) -> None:
-        """Complain about a place, counted from 1."""
-        self.complaints.append(Complaint(Location(self.file, line, column), message))
+        """Complain about a place, counted from 1. What a terminal could take for a command is shown as an escape."""
+        visible = "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
+        self.complaints.append(Complaint(Location(self.file, line, column), visible))
 
 
 def dotted(path: Sequence[Step]) -> str:
     """``("model", "layers", 0)`` as ``model.layers[0]``."""
     name = ""
     for step in path:
-        name += f"[{step}]" if isinstance(step, int) else f".{step}" if name else step
+        name += f"[{step}]" if isinstance(step, int) else f".{_shorten(step)}" if name else _shorten(step)
     return name
 
 
@@ -78,6 +79,11 @@ def did_you_mean(word: object, valid: Sequence[str]) -> str:
     return f"{guess}Valid: {', '.join(valid)}."
 
 
+def quote(value: object) -> str:
+    """A text in quotes, another value in words."""
+    return f"'{_shorten(value)}'" if isinstance(value, str) else describe(value)
+
+
 def describe(value: object) -> str:
     """A value in words, for a message: ``the text 'abc'``, ``the number 3``, ``a list of 2``, ``nothing (null)``."""
     if value is None:
@@ -87,7 +93,7 @@ def describe(value: object) -> str:
     if isinstance(value, int | float):
         return f"the number {_shorten(str(value))}"
     if isinstance(value, str):
-        return f"the text '{_shorten(value)}'"
+        return f"the text {quote(value)}"
     if isinstance(value, list):
         return f"a list of {len(value)}" if value else "an empty list"
     if isinstance(value, dict):

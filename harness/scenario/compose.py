@@ -13,7 +13,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from harness.scenario.complaints import Report, describe
+from harness.scenario.complaints import Report, describe, quote
 from harness.scenario.node import Node, Step
 from harness.scenario.scalars import scalar
 from harness.scenario.yaml_events import YamlError, events
@@ -97,7 +97,7 @@ class _Composer:
             elif key.value in items:
                 first = keys[key.value][0]
                 self.report.at(
-                    key, (), f"the key '{key.value}' stands twice, first in line {first}. Remove one of them."
+                    key, (), f"the key {quote(key.value)} stands twice, first in line {first}. Remove one of them."
                 )
             else:
                 items[key.value] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.scenario.complaints import Report
+from harness.scenario.complaints import Report, quote
 from harness.scenario.facts import Facts
 from harness.scenario.node import Node
 
@@ -92,7 +92,7 @@ def _check_mask(mask: Any, node: Node, report: Report, data: dict[str, Any], fac
         return
     for name in mask:
         if name not in inputs:
-            report.at_key(node, (*at, name), f"there is no input '{name}'. Valid: {', '.join(inputs)}.")
+            report.at_key(node, (*at, name), f"there is no input {quote(name)}. Valid: {', '.join(inputs)}.")
         else:
             _check_broadcast(mask[name], (inputs[name],), node.items[name], (*at, name), report)
 

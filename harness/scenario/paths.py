@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.scenario.complaints import Report
+from harness.scenario.complaints import Report, quote
 from harness.scenario.node import Node
 from harness.scenario.node import Path as Way
 
@@ -34,16 +34,22 @@ def find_file(node: Node, at: Way, report: Report, folder: Path, permissions: Pe
         inside = path.is_relative_to(folder.resolve())
         exists = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL in it, a loop of links
-        report.at(node, at, f"'{node.value}' is not a usable path: {error}.")
+        report.at(
+            node,
+            at,
+            f"{quote(node.value)} is not a usable path: {error.strerror if isinstance(error, OSError) else error}.",
+        )
         return ""
     if not inside and not permissions.outside:
         report.at(
             node,
             at,
-            f"'{node.value}' lies outside of the scenario's folder. Move it there, or allow it with --allow-outside.",
+            f"{quote(node.value)} lies outside of the scenario's folder. Move it there, or allow it with --allow-outside.",
         )
         return ""
     if not exists:
-        report.at(node, at, f"there is no file '{node.value}' (paths start at the scenario file's folder, {folder}).")
+        report.at(
+            node, at, f"there is no file {quote(node.value)} (paths start at the scenario file's folder, {folder})."
+        )
         return ""
     return str(path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.scenario.complaints import Report
+from harness.scenario.complaints import Report, quote
 from harness.scenario.facts import DEFAULT_BATCH, SHIPPED, Facts, split_size
 from harness.scenario.fit import check_attack, check_layers
 from harness.scenario.node import Node
@@ -54,7 +54,7 @@ def _facts(data: Settings, node: Node, report: Report, site: Site) -> Facts | No
         try:
             facts = npz_facts(data["path"])
         except ArraysError as error:
-            report.at(node.items["path"], ("data", "path"), f"'{node.items['path'].value}' {error}")
+            report.at(node.items["path"], ("data", "path"), f"{quote(node.items['path'].value)} {error}")
             return None
     return replace(facts, classes=data.setdefault("classes", facts.classes))
 

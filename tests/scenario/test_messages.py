@@ -300,6 +300,14 @@ def test_names_that_cannot_stand_in_an_id(complaints) -> None:
     assert "'a b' cannot name a scenario. Rename the file" in found
 
 
+def test_a_value_cannot_break_the_line_or_speak_to_the_terminal(complaints) -> None:
+    found = complaints('attack: {norm: "l\\n2\\e[31m", "a\\nb": 1}\n')
+    assert [message.split(" is not")[0] for message in found] == [
+        r"1:16: attack.norm: 'l 2\x1b[31m'",
+        "1:31: attack.a b:",
+    ]
+
+
 def test_a_long_value_is_shortened(complaints) -> None:
     (found,) = complaints(f"tags: {'x' * 5000}\n")
     assert len(found) < 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.scenario.complaints import Report, describe, did_you_mean
+from harness.scenario.complaints import Report, describe, did_you_mean, quote
 from harness.scenario.node import Node, Path
 from harness.scenario.schema.arrays import read_shape
 from harness.scenario.schema.epsilon import EPSILON
@@ -22,8 +22,7 @@ def _labels(node: Node, at: Path, report: Report) -> str | dict[str, int]:
         return _TARGET.read(node, at, report)
     if isinstance(value, str) and value in _SOURCES:
         return value
-    shown = f"'{value}'" if isinstance(value, str) else describe(value)
-    report.at(node, at, f"{shown} names no labels. {did_you_mean(value, (*_SOURCES, '{target: CLASS}'))}")
+    report.at(node, at, f"{quote(value)} names no labels. {did_you_mean(value, (*_SOURCES, '{target: CLASS}'))}")
     return INVALID
 
 

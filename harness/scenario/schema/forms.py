@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.scenario.complaints import Report, describe, did_you_mean
+from harness.scenario.complaints import Report, describe, did_you_mean, quote
 from harness.scenario.node import Node, Path
 
 JsonSchema = dict[str, Any]
@@ -46,8 +46,7 @@ class OneOf:
         value = node.value
         if isinstance(value, str) and value in self.words:
             return value
-        shown = f"'{value}'" if isinstance(value, str) else describe(value)
-        report.at(node, at, f"{shown} is not {self.noun}. {did_you_mean(value, self.words)}")
+        report.at(node, at, f"{quote(value)} is not {self.noun}. {did_you_mean(value, self.words)}")
         return INVALID
 
     def schema(self) -> JsonSchema:
@@ -141,7 +140,7 @@ class ListOf:
         if self.distinct:
             for index, item in enumerate(items):
                 if item is not INVALID and item in items[:index]:
-                    report.at(node.items[index], (*at, index), f"'{item}' stands twice. Remove one of them.")
+                    report.at(node.items[index], (*at, index), f"{quote(item)} stands twice. Remove one of them.")
                     return INVALID
         return INVALID if any(item is INVALID for item in items) else items
 

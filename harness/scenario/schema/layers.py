@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.scenario.complaints import Report, describe, did_you_mean
+from harness.scenario.complaints import Report, describe, did_you_mean, quote
 from harness.scenario.node import Node, Path
 from harness.scenario.schema.forms import INVALID, Custom, Number, OneOf, Whole
 from harness.scenario.schema.mapping import REQUIRED, Key, Section, Shorthand
@@ -80,7 +80,7 @@ def _read(node: Node, at: Path, report: Report) -> dict[str, Any]:
     elif value in _WITH_SETTINGS:
         report.at(node, at, f"'{value}' needs a value, as in {{dense: 64}}: {_WITH_SETTINGS[value].description}")
     else:
-        report.at(node, at, f"'{value}' is not a layer. {did_you_mean(value, tuple(_FORM.keys))}")
+        report.at(node, at, f"{quote(value)} is not a layer. {did_you_mean(value, tuple(_FORM.keys))}")
     return INVALID
 
 
