@@ -61,8 +61,8 @@ def yardstick(
     Args:
         model: a callable in float64: takes the structure of ``x``, returns ``(batch, classes)``. It must run in a
             ``tf.function`` and must not be random.
-        x: numbers ``(batch, ...)``, or lists, tuples and dicts of them. Floating ones are used as float64, others left
-            alone.
+        x: an array ``(batch, ...)``, or lists, tuples and dicts of arrays. Floating ones are used as float64, others
+            left alone.
         labels: int ``(batch,)``, the classes whose loss is meant. None: the predicted classes, the first of several
             largest outputs; an example whose predicted class float32 cannot know is undetermined as a whole.
         epsilon: the length of the perturbation, in units of x.
@@ -76,14 +76,16 @@ def yardstick(
         The adversarial examples and their uncertainty.
 
     Raises:
-        ValueError: a norm or output that is none; labels that do not fit; a model that is not in float64 or does not
-            return ``(batch, classes)``; a mask that does not fit.
+        ValueError: an x without floating arrays; a norm or output that is none; labels that do not fit; a model that is
+            not in float64 or does not return ``(batch, classes)``; a mask that does not fit.
     """
     if output not in ("logits", "probabilities"):
         raise ValueError(f"output: {output!r} is none. Valid: logits, probabilities.")
     if norm not in ("linf", "l2", "l1"):
         raise ValueError(f"norm: {norm!r} is not a norm. Valid: linf, l2, l1.")
     features = Features.of(tf.nest.map_structure(_double, x))
+    if not features.places or not all(array.ndim for array in _arrays(features)):
+        raise ValueError("x: expected floating arrays (batch, ...); a list is a collection of arrays, not an array.")
     compiled = DoubleGradient.of(model, features, output=output)
     batch = len(_arrays(features)[0])
     _, returned = compiled.at(features, np.zeros(batch, np.int64))
