@@ -12,7 +12,7 @@ from harness.engine.work import Problem, compute_outcome, prepare_batch, prepare
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.protocol import Environment, Unavailable
 from harness.subjects.registry import load_subject
-from harness.vocabulary import Case
+from harness.vocabulary import Case, canonical_json
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def problem_of(case: Case, records: Mapping[tuple[str, str], Mapping[str, Any]])
 def outcome_tasks(
     cases: Iterable[Case], problems: Mapping[str, Problem], subjects: Mapping[str, Mapping[str, Any]], store: Path
 ) -> list[Task]:
-    """One task for each case and each of its subjects that is available. Cases with the same weights stand together.
+    """One task for each case and each of its subjects that is available. Cases with the same model stand together.
 
     Args:
         cases: all of them.
@@ -68,7 +68,11 @@ def outcome_tasks(
         store: folder of the store.
     """
     tasks = []
-    for case in sorted(cases, key=lambda case: problems[case.id].weights):
+    # A worker keeps the models of the problem in hand, and libraries keep traces for the shapes that they have seen.
+    together = {
+        case.id: (problems[case.id].weights, canonical_json(case.model), problems[case.id].batch) for case in cases
+    }
+    for case in sorted(cases, key=lambda case: together[case.id]):
         problem = problems[case.id]
         for name in case.subjects:
             if "unavailable" in subjects[name]:

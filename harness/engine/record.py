@@ -118,14 +118,20 @@ def by_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
 
 
 def save_run(run: Run, folder: Path) -> Run:
-    """Writes ``run.json`` and the arrays that it names. Returns the run as it lies in the folder."""
+    """Writes ``run.json`` and the arrays that it names, in place of an earlier run. Returns the run as it lies there."""
     if run.store is None:
         raise ValueError("only a run that has just been made can be saved")
+    target = Store(folder)
+    named = set()
     for record in run.cases:
-        digests = [*record.identity.values(), *(outcome.arrays for outcome in record.outcomes)]
-        for digest in filter(None, digests):
-            _link_or_copy(run.store.path_of(digest), Store(folder).path_of(digest))
+        named.update(record.identity.values(), (outcome.arrays for outcome in record.outcomes if outcome.arrays))
+    for digest in named:
+        _link_or_copy(run.store.path_of(digest), target.path_of(digest))
     write_atomically(folder / "run.json", (json.dumps(_to_json(run), indent=1, allow_nan=False) + "\n").encode())
+    # Only now: until run.json was replaced, the earlier run needed them.
+    for path in (folder / "arrays").glob("*.npz"):
+        if path.stem not in named:
+            path.unlink(missing_ok=True)
     return load_run(folder)
 
 

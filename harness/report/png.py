@@ -1,16 +1,15 @@
 """Small indexed PNG images: grey levels for inputs, a diverging colour map for signed values.
 
 Both scales share one palette, so that all pictures of a case fit into one file of a few kilobytes.
-Format: W3C, Portable Network Graphics (PNG) Specification, third edition.
 """
 
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
+import io
 
 import numpy as np
+from PIL import Image
 
 LEVELS = 127
 """Of either scale; odd, so that the diverging one has a middle for exactly zero."""
@@ -58,16 +57,8 @@ def data_uri(indices: np.ndarray) -> str:
     Args:
         indices: uint8 ``(height, width)``, of the palette.
     """
-    height, width = indices.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), indices], axis=1)  # each row says first: not filtered
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, indexed, the one compression and filter
-    content = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in (
-            (b"IHDR", header),
-            (b"PLTE", palette().tobytes()),
-            (b"IDAT", zlib.compress(rows.tobytes(), 9)),
-            (b"IEND", b""),
-        )
-    )
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    image = Image.fromarray(indices, mode="P")
+    image.putpalette(palette().tobytes())
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"

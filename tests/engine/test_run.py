@@ -186,6 +186,13 @@ def test_a_run_comes_back_from_its_folder(first, tmp_path):
     assert loaded.adversarial(outcome)["x"].shape == loaded.inputs(loaded.cases[0])["x"].shape == (12, 4)
 
 
+def test_a_run_takes_the_place_of_an_earlier_one(first, cases, store, run_cases, tmp_path):
+    save_run(first, tmp_path)
+    saved = save_run(run_cases(cases[:1], store), tmp_path)
+    named = {*saved.cases[0].identity.values(), *(outcome.arrays for outcome in saved.cases[0].outcomes)}
+    assert {path.stem for path in (tmp_path / "arrays").iterdir()} == named
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
