@@ -29,27 +29,20 @@ def find_file(node: Node, at: Way, report: Report, folder: Path, permissions: Pe
     Args:
         node: the path as it stands in the scenario, relative to ``folder``, the folder of the scenario file.
     """
+    shown = quote(node.value)
     try:
         path = (folder / node.value).resolve()
         inside = path.is_relative_to(folder.resolve())
         exists = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL in it, a loop of links
-        report.at(
-            node,
-            at,
-            f"{quote(node.value)} is not a usable path: {error.strerror if isinstance(error, OSError) else error}.",
-        )
+        reason = error.strerror if isinstance(error, OSError) else error
+        report.at(node, at, f"{shown} is not a usable path: {reason}.")
         return ""
     if not inside and not permissions.outside:
-        report.at(
-            node,
-            at,
-            f"{quote(node.value)} lies outside of the scenario's folder. Move it there, or allow it with --allow-outside.",
-        )
+        mending = "Move it there, or allow it with --allow-outside."
+        report.at(node, at, f"{shown} lies outside of the scenario's folder. {mending}")
         return ""
     if not exists:
-        report.at(
-            node, at, f"there is no file {quote(node.value)} (paths start at the scenario file's folder, {folder})."
-        )
+        report.at(node, at, f"there is no file {shown} (paths start at the scenario file's folder, {folder}).")
         return ""
     return str(path)

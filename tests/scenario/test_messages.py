@@ -304,7 +304,7 @@ def test_a_value_cannot_break_the_line_or_speak_to_the_terminal(complaints) -> N
     found = complaints('attack: {norm: "l\\n2\\e[31m", "a\\nb": 1}\n')
     assert [message.split(" is not")[0] for message in found] == [
         r"1:16: attack.norm: 'l 2\x1b[31m'",
-        "1:31: attack.a b:",
+        "1:30: attack.a b:",
     ]
 
 
