@@ -1,0 +1,186 @@
+"""The functions of ``harness.reference`` against the least that they could cost, and against the libraries' own.
+
+``python -m harness.bench.reference [FILE]`` measures in its own process, which must have the environment's variables
+set, and prints a table or leaves the rows in FILE. ``rows`` starts that process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.bench.processes import measure
+from harness.bench.rows import Row, ratios
+from harness.bench.table import table
+from harness.subjects.environments import TENSORFLOW_2
+from harness.subjects.nsl import import_nsl
+
+SECTION = "reimplementation"
+OVER_BARE = 1.05
+"""The most that ``fast_gradient_method`` may take over one compiled gradient with respect to the input."""
+OVER_NSL = 0.5
+"""The most that ``adversarial_loss`` may take over NSL's in eager mode."""
+OVER_DRAWS = 3.0
+"""The most that the yardstick may take over as many double-precision gradients as it draws."""
+
+_IMAGE = (28, 28, 1)
+_CLASSES = 10
+
+
+def rows(*, repetitions: int) -> Iterator[Row]:
+    """Measures everything in a process of its own.
+
+    Args:
+        repetitions: of each function, taken in turn, so that a slow moment of the machine hits all of them.
+
+    Raises:
+        HarnessError: the process failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
+        file = Path(folder, "rows.json")
+        command = [sys.executable, "-m", "harness.bench.reference", str(file), str(repetitions)]
+        measure(command, variables=TENSORFLOW_2.variables)
+        for row in json.loads(file.read_text()):
+            yield Row(**{**row, "values": tuple(row["values"])})
+
+
+def measured_here(*, repetitions: int) -> Iterator[Row]:
+    """Measures everything in this process."""
+    yield from _fast_gradient_method(repetitions)
+    yield from _adversarial_loss(repetitions)
+    yield from _yardstick(max(repetitions // 8, 3))
+
+
+def _fast_gradient_method(repetitions: int) -> Iterator[Row]:
+    from cleverhans.tf2.attacks.fast_gradient_method import fast_gradient_method as cleverhans
+
+    from harness.reference import fast_gradient_method
+
+    model = _convolutional()
+    x, y = _batch(256)
+    bare = _compiled_gradient(model)
+    attacks = {"reference": fast_gradient_method, "cleverhans-v4": cleverhans}
+    labels = {"given": y, "predicted": None}
+    calls: dict[str, Callable[[], Any]] = {"bare": lambda: bare(x, y)}
+    for name, attack in attacks.items():
+        for source, given in labels.items():
+            calls[f"{name}, {source} labels"] = lambda attack=attack, given=given: attack(
+                model, x, 0.1, np.inf, y=given
+            )
+    seconds = _in_turn(calls, repetitions)
+    yield Row(SECTION, "CNN, batch 256: bare compiled gradient", seconds["bare"], "s")
+    for name in list(calls)[1:]:
+        limit = OVER_BARE if name.startswith("reference") else None
+        yield Row(SECTION, f"fast gradient method of {name} / bare", ratios(seconds[name], seconds["bare"]), "x", limit)
+
+
+def _adversarial_loss(repetitions: int) -> Iterator[Row]:
+    import tensorflow as tf
+
+    from harness.reference import adversarial_loss
+
+    nsl = import_nsl()
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    config = nsl.configs.make_adv_reg_config()
+    x, y = _batch(64)
+    for kind, model, limit in (("MLP", _dense(), OVER_NSL), ("CNN", _convolutional(), None)):
+        calls: dict[str, Callable[[], Any]] = {}
+        for name, function in (("nsl", nsl.keras.adversarial_loss), ("reference", adversarial_loss)):
+            calls[name] = lambda f=function, model=model: f(x, y, model, loss, adv_config=config)
+        seconds = _in_turn(calls, repetitions)
+        yield Row(SECTION, f"{kind}, batch 64: eager adversarial_loss of nsl", seconds["nsl"], "s")
+        ratio = ratios(seconds["reference"], seconds["nsl"])
+        yield Row(SECTION, f"{kind}, batch 64: eager adversarial_loss, reference / nsl", ratio, "x", limit)
+
+
+def _yardstick(repetitions: int) -> Iterator[Row]:
+    import tensorflow as tf
+
+    from harness.reference import yardstick
+    from harness.reference.float64 import DRAWS
+
+    model = _convolutional(dtype="float64")
+    x, y = (array.numpy() for array in _batch(64))
+    double = tf.constant(x, tf.float64)
+    bare = _compiled_gradient(model)
+    seconds = _in_turn(
+        {
+            "bare": lambda: [bare(double, y) for _ in range(DRAWS)],
+            "yardstick": lambda: yardstick(model, x, y, epsilon=0.1, norm="l2"),
+        },
+        repetitions,
+    )
+    name = f"CNN, batch 64: yardstick / {DRAWS} compiled gradients in double precision"
+    yield Row(SECTION, name, ratios(seconds["yardstick"], seconds["bare"]), "x", OVER_DRAWS)
+
+
+def _in_turn(calls: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, tuple[float, ...]]:
+    """Wall seconds of each call, over and over, one after another."""
+    for call in calls.values():
+        call()  # compiles
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repetitions):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: tuple(values) for name, values in seconds.items()}
+
+
+def _compiled_gradient(model: Any) -> Any:
+    import tensorflow as tf
+
+    @tf.function
+    def gradient(x: Any, y: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=model(x))
+        return tape.gradient(loss, x)
+
+    return gradient
+
+
+def _batch(size: int) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    random = np.random.default_rng(0)
+    x = random.uniform(size=(size, *_IMAGE)).astype(np.float32)
+    return tf.constant(x), tf.constant(random.integers(0, _CLASSES, size))
+
+
+def _dense() -> Any:
+    from tensorflow import keras
+
+    layers = keras.layers
+    return keras.Sequential([keras.Input(_IMAGE), layers.Flatten(), layers.Dense(64, "relu"), layers.Dense(_CLASSES)])
+
+
+def _convolutional(*, dtype: str = "float32") -> Any:
+    from tensorflow import keras
+
+    layers = keras.layers
+    body = [
+        layers.Conv2D(32, 3, activation="relu", dtype=dtype),
+        layers.MaxPool2D(dtype=dtype),
+        layers.Conv2D(64, 3, activation="relu", dtype=dtype),
+        layers.MaxPool2D(dtype=dtype),
+        layers.Flatten(dtype=dtype),
+        layers.Dense(_CLASSES, dtype=dtype),
+    ]
+    return keras.Sequential([keras.Input(_IMAGE, dtype=dtype), *body])
+
+
+if __name__ == "__main__":
+    found = list(measured_here(repetitions=int(sys.argv[2]) if len(sys.argv) > 2 else 40))
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(json.dumps([dataclasses.asdict(row) for row in found]))
+    else:
+        print(table(found))
