@@ -1,8 +1,10 @@
 """The main job, through the command line: the shipped scenarios, the real libraries, every expectation."""
 
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,24 @@ def test_the_reimplementation_is_the_library_bit_for_bit_wherever_it_can_express
     ]
     assert len(compared) > 80
     assert {comparison.verdict for comparison in compared} == {Verdict.EQUAL}
+
+
+def test_the_readme_tells_what_was_measured(run):
+    """How many cases agree, differ, cannot be expressed or fail; bit for bit or not depends on the processor."""
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    assert f"What `make compare` measured of {len(run.cases)} cases" in readme
+    rows = re.findall(r"^\| `([a-z0-9-]+)` and `([a-z0-9-]+)` \|(.*)\|$", readme, re.MULTILINE)
+    assert len(rows) == 3
+    for left, right, cells in rows:
+        agree, _, differ, unsupported, failed = (int(cell) if cell.strip() else 0 for cell in cells.split("|"))
+        verdicts = Counter(
+            str(comparison.verdict)
+            for record in run.cases
+            for comparison in record.comparisons
+            if (comparison.left, comparison.right) == (left, right)
+        )
+        assert agree == verdicts["EQUAL"] + verdicts["CLOSE"]
+        assert (differ, unsupported, failed) == (verdicts["DIVERGED"], verdicts["UNSUPPORTED"], verdicts["ERROR"])
 
 
 def test_nothing_is_left_for_a_second_run(run, folder):

@@ -118,7 +118,7 @@ def by_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
 
 
 def save_run(run: Run, folder: Path) -> Run:
-    """Writes ``run.json`` and the arrays that it names, in place of an earlier run. Returns the run as it lies there."""
+    """Writes ``run.json`` and the arrays that it names, in place of an earlier run. Returns it as it lies there."""
     if run.store is None:
         raise ValueError("only a run that has just been made can be saved")
     target = Store(folder)

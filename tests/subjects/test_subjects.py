@@ -32,7 +32,7 @@ class Row:
     Attributes:
         version: of its library.
         refuses: the cases above that it cannot express.
-        defaults: what it uses for settings that are left out: all of them, or only the labels where it refuses the former.
+        defaults: what it uses for what is left out: all settings, or the labels only where it refuses the former.
     """
 
     version: str
