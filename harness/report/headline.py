@@ -35,7 +35,7 @@ def headline(run: Run) -> Headline:
     unavailable = [name for name, description in run.subjects.items() if "unavailable" in description]
     details = []
     if run.interrupted:
-        details.append("The run was interrupted: what had been finished is here, the rest was not judged.")
+        details.append("The run was interrupted: what was finished is kept; the same command goes on from there.")
     details += [f"{name} could not run: {printable(run.subjects[name]['unavailable'])}" for name in unavailable]
     if totals["unstated"] and stated:
         details.append(f"No scenario states what to expect of {count(totals['unstated'], 'further comparison')}.")
