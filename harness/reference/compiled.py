@@ -11,7 +11,7 @@ import tensorflow as tf
 from harness.reference.features import Features
 from harness.reference.keras_parts import is_pure_keras, is_pure_loss, stamp
 from harness.reference.objective import Objective
-from harness.reference.traces import any_batch, run_unrewritten, shape_of, traces_of, weakly
+from harness.reference.traces import any_batch, run_unrewritten, shape_of, traces_of
 
 
 def objective_for(
@@ -107,19 +107,15 @@ class _Trace:
 
 def _compile(objective: CompiledObjective, what: str, features: Features) -> _Trace | None:
     """A trace for any batch size; None where there can be none."""
-    model, loss_fn = weakly(objective.keras_model), weakly(objective.loss_fn)
-    model_kwargs = dict(objective.model_kwargs)
     connected: list[bool] = []
 
     def function(*flat: tf.Tensor) -> Any:
         structure, labels, weights = tf.nest.pack_sequence_as(specs, flat, expand_composites=True)
 
         def keras_model(inputs: Any) -> Any:
-            return tf.nest.map_structure(_without_origin, model()(inputs, **model_kwargs))
+            return tf.nest.map_structure(_without_origin, objective.model(inputs))
 
-        inner = Objective(
-            model=keras_model, loss_fn=loss_fn(), labels=labels, sample_weights=weights[0] if weights else None
-        )
+        inner = Objective(keras_model, objective.loss_fn, labels, weights[0] if weights else None)
         if what == "value":
             return inner.value(Features.of(structure))
         gradients = inner.gradients(Features.of(structure))

@@ -46,7 +46,7 @@ def perturbed(
 
     def positions(perturbations: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         return [
-            geometry.clip(x + tf.stop_gradient(p), lower, upper, conventions=NSL) if reached else x
+            geometry.clip(x + p, lower, upper, conventions=NSL) if reached else x
             for x, p, lower, upper, reached in zip(start, perturbations, low, high, connected, strict=True)
         ]
 
@@ -85,6 +85,8 @@ def perturbed(
         _, perturbations = tf.while_loop(
             lambda taken, _: tf.less(taken, config.pgd_iterations), next_step, (tf.constant(taken), perturbations)
         )
+        # Nothing differentiates through the steps anyway, but an outer gradient would first go through the whole loop.
+        perturbations = [tf.stop_gradient(p) for p in perturbations]
     return features.holding(positions(perturbations))
 
 

@@ -13,7 +13,7 @@ from harness.reference.features import Features
 from harness.reference.keras_parts import stamp
 from harness.reference.objective import dense
 from harness.reference.rounding import rounded
-from harness.reference.traces import any_batch, run_unrewritten, shape_of, traces_of, weakly
+from harness.reference.traces import any_batch, run_unrewritten, shape_of, traces_of
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,12 @@ class DoubleGradient:
 
     @classmethod
     def _traced(cls, model: Callable[..., Any], features: Features, *, output: str) -> DoubleGradient:
-        reference = weakly(model)
         specs = tf.nest.map_structure(any_batch, (features.packed, tf.zeros([1], tf.int64)))
         flat_specs = tf.nest.flatten(specs, expand_composites=True)
 
         def gradients(*flat: tf.Tensor, cancelling: bool) -> list[tf.Tensor]:
             structure, labels = tf.nest.pack_sequence_as(specs, flat, expand_composites=True)
-            return _gradients(reference(), Features.of(structure), labels, output=output, cancelling=cancelling)
+            return _gradients(model, Features.of(structure), labels, output=output, cancelling=cancelling)
 
         def exactly(*flat: tf.Tensor) -> list[tf.Tensor]:
             return gradients(*flat, cancelling=False)

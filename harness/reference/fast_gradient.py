@@ -12,7 +12,7 @@ import tensorflow as tf
 from harness.reference import geometry
 from harness.reference.conventions import CLEVERHANS
 from harness.reference.keras_parts import stamp
-from harness.reference.traces import traces_of, weakly
+from harness.reference.traces import traces_of
 
 
 class AttackError(ValueError, AssertionError):
@@ -145,10 +145,9 @@ def _compile(
     CleverHans traces for the shapes at hand too, and TensorFlow folds known shapes into constants, which changes last
     bits.
     """
-    model, loss = weakly(model_fn), weakly(loss_fn)
 
     def gradient(x: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
-        return _compute(model(), loss(), targeted, x, *labels)
+        return _compute(model_fn, loss_fn, targeted, x, *labels)
 
     try:
         return tf.function(gradient).get_concrete_function(*arguments)

@@ -7,8 +7,8 @@ from typing import Any
 
 _LIBRARIES = frozenset({"keras", "tf_keras", "tensorflow"})
 
-_OBSERVABLE = frozenset({"Lambda", "AddLoss", "AddMetric", "ActivityRegularization"})
-"""Layers of the library whose call runs the user's Python, or leaves something behind on the model."""
+_OBSERVABLE = frozenset({"AddLoss", "AddMetric"})
+"""Layers of the library that leave something behind on the model when they are called."""
 
 _PLAIN = (bool, int, float, str, type(None))
 

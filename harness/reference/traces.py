@@ -38,8 +38,9 @@ _TRACES = _ByIdentity(lambda: _ByIdentity(dict))
 def traces_of(model: Callable[..., Any], loss_fn: Callable[..., Any]) -> dict[Any, Any]:
     """The store for what is compiled for this model with this loss.
 
-    What is put there must not refer to either but through ``weakly``. An empty one that nobody keeps is returned where
-    one of the two cannot be referred to weakly.
+    What is put there must not refer to either of them; a ``ConcreteFunction`` refers to variables, but not to the
+    Python that it was traced from. An empty store that nobody keeps is returned where one of the two cannot be referred
+    to weakly.
     """
     owners = [getattr(f, "__self__", f) if inspect.ismethod(f) else f for f in (model, loss_fn)]
     try:
@@ -50,14 +51,6 @@ def traces_of(model: Callable[..., Any], loss_fn: Callable[..., Any]) -> dict[An
     # others.
     functions = tuple(f.__func__ if inspect.ismethod(f) else None for f in (model, loss_fn))
     return traces.setdefault(functions, {})
-
-
-def weakly(function: Callable[..., Any]) -> Callable[[], Any]:
-    """A reference to a callable that does not keep it alive, if there can be one; call it to get the callable."""
-    try:
-        return weakref.WeakMethod(function) if inspect.ismethod(function) else weakref.ref(function)
-    except TypeError:
-        return lambda: function
 
 
 def run_unrewritten(function: Any, arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:

@@ -135,9 +135,12 @@ def test_python_of_the_users_runs_at_every_call(build, batch):
     penalised = layers.Dense(5, activity_regularizer="l2")
     regularized = tf.keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), penalised])
     own_activation = tf.keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(5, lambda z: z)])
+    inputs = layers.Input((8, 8, 1))
+    adding = tf.keras.Model(inputs, build()(inputs))
+    adding.add_loss(tf.reduce_mean(inputs**2))
     debugged = build()
     debugged.compile(run_eagerly=True)
-    for model in (subclassed, with_lambda, regularized, own_activation, debugged):
+    for model in (subclassed, with_lambda, regularized, own_activation, adding, debugged):
         model(x)
         assert not is_compiled(model)
     assert is_compiled(build())
@@ -150,8 +153,9 @@ def test_python_of_the_users_runs_at_every_call(build, batch):
         adversarial_loss(x, y, subclassed, LOGITS)
         adversarial_loss(x, y, with_lambda, LOGITS)
     assert subclassed.calls == len(calls) == 4
-    adversarial_loss(x, y, regularized, LOGITS)
-    assert [float(loss) > 0 for loss in regularized.losses] == [True]
+    for model in (regularized, adding):
+        adversarial_loss(x, y, model, LOGITS)
+        assert [float(loss) > 0 for loss in model.losses] == [True]
 
 
 def test_random_layers_obey_the_seed(build, batch):

@@ -106,6 +106,8 @@ def test_collections_of_every_kind(nsl, one):
 
         ours = adversarial_loss(features, y, called, LOSS, adv_config=config)
         assert float(ours) == pytest.approx(expected, rel=1e-6), name
+        in_graph = tf.function(lambda f, called=called: adversarial_loss(f, y, called, LOSS, adv_config=config))
+        assert float(in_graph(features)) == pytest.approx(expected, rel=1e-5), name
         tf.nest.assert_same_structure(seen[-1], features)
         perturbed = perturb(features, y, called, LOSS, adv_config=config)
         changed = [a is not b for a, b in zip(tf.nest.flatten(features), tf.nest.flatten(perturbed), strict=True)]
