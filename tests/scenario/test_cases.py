@@ -165,6 +165,28 @@ def test_a_matrix_value_may_complete_what_the_file_leaves_open(read, complaints)
     assert len(read(text.replace("60", "50"))) == 2
 
 
+def test_sections_are_checked_against_each_other_at_each_point(complaints) -> None:
+    found = complaints(
+        "model: {layers: [{dense: 10}]}\nattack: {labels: {target: 5}, feature_mask: [[[0]]]}\n"
+        "matrix: {data.source: [digits, iris]}\n"
+    )
+    assert [message.split(": expected")[0].split(": there")[0] for message in found] == [
+        "1:18: model.layers[0]",
+        "2:27: attack.labels.target",
+        "2:45: attack.feature_mask",
+    ]
+    assert all(message.endswith("(In case test[source=iris].)") for message in found)
+
+
+def test_limits_are_allowed(read) -> None:
+    (case,) = read(
+        "model: {layers: [{conv: {filters: 1, kernel: 9}}, {average_pool: 8}, {dropout: 0}, {dense: 10}]}\n"
+        "data: {source: digits, batch: 599, seed: 4294967295}\n"
+        "attack: {epsilon: 0, labels: {target: 9}, feature_mask: [0]}\n"
+    )
+    assert (case.data["batch"], case.model["layers"][2]) == (599, {"kind": "dropout", "rate": 0.0})
+
+
 def test_a_wrong_matrix_value_is_told_once_with_its_place_and_its_first_case(complaints) -> None:
     found = complaints("matrix:\n  attack.epsilon: [0.1, 0.2]\n  attack.norm: [l2, l3]\n")
     valid = "Valid: linf, l2, l1."

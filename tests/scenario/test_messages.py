@@ -11,6 +11,15 @@ SUBJECTS = "nsl, cleverhans-v4, cleverhans-v3, reference-nsl, reference-cleverha
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "model: {layers: [{conv: {filters: 1, kernel: 9, padding: valid}}, {dense: 10}]}",
+            "1:18: model.layers[0]: a window of 9x9 does not fit into images of 8x8. Make it smaller.",
+        ),
+        (
+            "attack: {feature_mask: [[[[1]]]]}",
+            "1:24: attack.feature_mask: expected a shape that broadcasts to 8x8x1, one",
+        ),
+        ("matrix: {data.path: [a]}", "1:22: data.path: goes with source npz, not with digits. Remove it."),
         ("attack: {norm: l3}", "1:16: attack.norm: 'l3' is not a norm. Did you mean 'l2'? Valid: linf, l2, l1."),
         ("attack: {norm: inf}", "1:16: attack.norm: 'inf' is not a norm. Did you mean 'linf'? Valid: linf, l2, l1."),
         ("attack: {norm: 2}", "1:16: attack.norm: the number 2 is not a norm. Did you mean 'l2'? Valid: linf, l2, l1."),
