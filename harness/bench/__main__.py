@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from harness.bench import memory, start_up, whole_set
+from harness.bench import memory, reference, start_up, whole_set
 from harness.bench.rows import Row
 from harness.bench.table import table
 from harness.engine import fingerprint
@@ -52,6 +52,7 @@ def main() -> int:
 def _sections(scenarios: Path, *, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
     """What is measured, in order. Quick: fewer repetitions, and a worker's memory over fewer outcomes."""
     return {
+        reference.SECTION: lambda: reference.rows(repetitions=10 if quick else 40),
         start_up.SECTION: lambda: start_up.rows(scenarios=scenarios, repetitions=5 if quick else 15),
         whole_set.SECTION: lambda: whole_set.rows(scenarios=scenarios, repetitions=1 if quick else 3),
         memory.SECTION: lambda: memory.rows(outcomes=200 if quick else 1000, early=100),

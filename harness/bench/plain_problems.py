@@ -66,23 +66,28 @@ def selected(case: Case) -> Batch:
 
 
 class Batches:
-    """Batches, each made once and written to a folder, or read from it by the script's second process."""
+    """The batches of all cases, each made once and written to a folder, or read from it by the second process."""
 
-    def __init__(self, folder: Path):
-        self._folder = folder
+    def __init__(self, folder: Path, cases: Iterable[Case]):
+        names = dict.fromkeys(map(_batch_of, cases))
+        self._paths = {name: folder / f"batch-{number}.npz" for number, name in enumerate(names)}
         self._kept: dict[str, Batch] = {}
 
     def of(self, case: Case) -> Batch:
         """The batch of a case."""
-        key = json.dumps([case.data, case.attack.get("dtype")], sort_keys=True)
-        if key not in self._kept:
-            path = self._folder / f"batch-{len(self._kept)}.npz"
+        name = _batch_of(case)
+        if name not in self._kept:
+            path = self._paths[name]
             if not path.exists():
                 batch = selected(case)
                 arrays: Mapping[str, Any] = {**batch.inputs, "labels": batch.labels, "classes": batch.classes}
                 np.savez(path, **arrays)
-            self._kept[key] = _read_batch(path)
-        return self._kept[key]
+            self._kept[name] = _read_batch(path)
+        return self._kept[name]
+
+
+def _batch_of(case: Case) -> str:
+    return json.dumps([case.data, case.attack.get("dtype")], sort_keys=True)
 
 
 def _read_batch(path: Path) -> Batch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.vocabulary import Case, Unsupported
 _NAME = "cleverhans-v3"
 
 
-def answers(cases: Iterable[Case], folder: Path) -> Iterator[Answer]:
+def answers(cases: Sequence[Case], folder: Path) -> Iterator[Answer]:
     """Calls ``FastGradientMethod.generate`` for every case that the library can express, in one graph for each model.
 
     Args:
@@ -27,7 +27,7 @@ def answers(cases: Iterable[Case], folder: Path) -> Iterator[Answer]:
     """
     TENSORFLOW_1.begin()
     tf1, cleverhans = import_cleverhans()
-    batches = Batches(folder)
+    batches = Batches(folder, cases)
     for number, group in enumerate(by_weights(cases)):
         weights = read_weights(folder, number)
         with tf1.Graph().as_default(), tf1.Session() as session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from harness.subjects.translate import refuse_feature_mask, single_input, target
 from harness.vocabulary import Case, Unsupported
 
 
-def answers(cases: Iterable[Case], folder: Path) -> Iterator[Answer]:
+def answers(cases: Sequence[Case], folder: Path) -> Iterator[Answer]:
     """Calls every implementation for every case that it can express.
 
     Args:
@@ -35,7 +35,7 @@ def answers(cases: Iterable[Case], folder: Path) -> Iterator[Answer]:
         "reference-cleverhans": reference_cleverhans,
         "reference-float64": reference_float64,
     }
-    batches = Batches(folder)
+    batches = Batches(folder, cases)
     for number, group in enumerate(by_weights(cases)):
         weights = trained(group[0])
         write_weights(folder, number, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,14 +96,12 @@ class WorkerModels:
     weights: Sequence[np.ndarray]
     shapes: Mapping[str, Sequence[int]]
     kept: dict[tuple[str, str | None], Any] = field(default_factory=dict)
+    output: str = field(init=False)
+    declared: bool = field(init=False)
 
-    @property
-    def output(self) -> str:
-        return self.section.get("output", "logits")
-
-    @property
-    def declared(self) -> bool:
-        return "layers" in self.section
+    def __post_init__(self) -> None:
+        self.output = self.section.get("output", "logits")
+        self.declared = "layers" in self.section
 
     def get(self, *, dtype: str = "float32", output: str | None = None) -> Any:
         key = (dtype, output)
@@ -131,8 +130,17 @@ def _models(
     compiled kernels away.
     """
     begin()
+    _spare_the_frameworks()
+    gc.collect()  # traces of the last models are full of cycles; left alone, they pile up by the hundred megabytes
     arrays = Store(store_root).get_arrays(weights)
     return WorkerModels(json.loads(section), [array for _, array in sorted(arrays.items())], dict(shapes))
+
+
+@functools.cache
+def _spare_the_frameworks() -> None:
+    """Takes what is there by now out of all later collections of garbage: it stays, and going through it is slow."""
+    gc.collect()
+    gc.freeze()
 
 
 def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from pebble import ProcessPool
 
 from harness.subjects.protocol import Environment
 
-RECYCLED_AFTER = 500
-"""Tasks that a worker does before a new one takes its place: a bound on whatever a library may leak."""
+RECYCLED_AFTER = 2000
+"""Tasks that a worker does before a new one takes its place: a bound on whatever a library may leak.
+
+The shipped scenarios stay below it. A new worker costs seconds, and a thousand outcomes cost a worker no memory."""
 
 
 class Workers:
