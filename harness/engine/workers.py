@@ -88,5 +88,7 @@ def _enter(environment: Environment, noise: str) -> None:
     file = os.open(Path(noise, f"{os.getpid()}.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):  # libraries print; the terminal is not theirs
         os.dup2(file, stream)
+    # TensorFlow writes code to temporary files and removes them at an exit that a worker, which is ended, never makes.
+    tempfile.tempdir = os.environ["TMPDIR"] = noise
     os.environ.update(environment.variables)
     sys.path[:0] = environment.paths

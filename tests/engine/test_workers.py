@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 from pebble import ProcessExpired
@@ -62,6 +63,17 @@ def test_what_a_worker_prints_stays_out_of_the_terminal_and_is_its_last_words(su
     assert death.value.exitcode == 3
     assert submit.workers.last_words(death.value.pid) == "last words"
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_worker_leaves_in_the_temporary_folder_goes_with_it(tmp_path):
+    workers = Workers()
+    try:
+        leave = "__import__('tempfile').mkstemp(prefix='left-')[1]"
+        left = Path(workers.submit(PLAIN, eval, leave, workers=1, timeout=60.0).result())
+        assert left.exists()
+    finally:
+        workers.close()
+    assert not left.exists()
 
 
 def test_a_worker_begins_when_it_is_warmed_up_and_only_once():
