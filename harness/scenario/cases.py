@@ -12,7 +12,7 @@ from harness.scenario.expect import Entry, check_entries, expectations, read_ent
 from harness.scenario.ids import case_id
 from harness.scenario.load import Document, read_document
 from harness.scenario.matrix import Point, points
-from harness.scenario.node import Node
+from harness.scenario.node import Node, Step
 from harness.scenario.paths import Permissions
 from harness.scenario.schema.forms import INVALID
 from harness.scenario.schema.scenario import FRAME
@@ -20,6 +20,8 @@ from harness.scenario.settle import Settling, values_of
 from harness.vocabulary import SUBJECTS, Case, Location
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_EMPTY = Node([], 1, 1)
+"""In place of a part that the file does not have."""
 
 
 def read_cases(path: Path, permissions: Permissions) -> list[Case]:
@@ -42,14 +44,13 @@ def _cases(document: Document, name: str, permissions: Permissions) -> list[Case
         report.at(root, (), message)
     frame = FRAME.read(root, (), report)
     # Where the frame is broken, its sound parts are still looked at, so that all errors are told at once.
-    matrix = _sound(root, "matrix") or _sound_axes(root.get("matrix"))
-    every = points(matrix, _sound(root, "exclude") or Node([], 1, 1), report)
+    parts = root.items if frame is not INVALID else _sound_parts(root)
+    every = points(parts.get("matrix", _EMPTY), parts.get("exclude", _EMPTY), report)
     settling = Settling(document, permissions)
     settled = [settling.settle(point) for point in every]
     settling.tell(name, report)
-    subjects = _sound(root, "subjects")
-    expect = _sound(root, "expect")
-    entries = read_entries(expect, subjects.value if subjects else SUBJECTS, report) if expect else []
+    subjects = parts["subjects"].value if "subjects" in parts else SUBJECTS
+    entries = read_entries(parts.get("expect", _EMPTY), subjects, report)
     if frame is INVALID or report.complaints:
         return []
     cases = [
@@ -61,22 +62,21 @@ def _cases(document: Document, name: str, permissions: Permissions) -> list[Case
     return cases
 
 
-def _sound(root: Node, key: str) -> Node | None:
-    """The node of a top-level key if it is there and valid."""
-    node = root.items.get(key)
-    aside = Report("")
-    return None if node is None or FRAME.keys[key].form.read(node, (key,), aside) is INVALID else node
-
-
-def _sound_axes(matrix: Node) -> Node:
-    """Those parts of a broken matrix that can be used."""
-    whole = matrix if isinstance(matrix.value, dict) else Node({}, matrix.line, matrix.column)
-    sound = {
+def _sound_parts(root: Node) -> dict[Step, Node]:
+    """The parts of a broken file that can be used: valid top-level keys, and of the matrix its valid settings."""
+    parts = {key: node for key, node in root.items.items() if key in FRAME.keys and _is_sound(str(key), node)}
+    matrix = root.get("matrix")
+    axes: dict[Step, Node] = {
         name: node
-        for name, node in whole.items.items()
-        if FRAME.keys["matrix"].form.read(Node({name: node.value}, 1, 1, {name: node}), (), Report("")) is not INVALID
+        for name, node in matrix.items.items()
+        if isinstance(name, str) and _is_sound("matrix", Node({name: node.value}, 1, 1, {name: node}))
     }
-    return Node({str(name): node.value for name, node in sound.items()}, whole.line, whole.column, sound, whole.keys)
+    values = {str(name): node.value for name, node in axes.items()}
+    return {**parts, "matrix": Node(values, matrix.line, matrix.column, axes, matrix.keys)}
+
+
+def _is_sound(key: str, node: Node) -> bool:
+    return FRAME.keys[key].form.read(node, (key,), Report("")) is not INVALID
 
 
 def _case(
