@@ -327,6 +327,17 @@ def test_what_is_given_is_not_computed_again_in_a_graph(build, batch):
         assert (called.calls, loss.calls) == calls
 
 
+def test_a_random_start_has_no_use_for_what_is_given(nsl, build, batch, same_bits):
+    model, (x, y) = build(), batch(7)
+    x, loss = tf.constant(x), LOSSES.SparseCategoricalCrossentropy(from_logits=True)
+    config = nsl.configs.make_adv_reg_config(random_init=True)
+    values = []
+    for attack in (nsl.keras.adversarial_loss, adversarial_loss):
+        tf.random.set_seed(5)
+        values.append(attack(x, y, model, loss, adv_config=config, predictions=model(x)))
+    assert same_bits(*values)
+
+
 def test_what_is_given_is_used(build, batch):
     """Of twice the loss, or of other predictions, the gradient differs, and so does the result."""
     model, other, (x, y) = build(), build(seed=1), batch(7)

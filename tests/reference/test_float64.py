@@ -268,7 +268,10 @@ def test_it_repeats_and_leaves_the_model_as_it_was(build, batch):
     for one, other in zip(before, double.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     double.set_weights([w * 2 for w in before])
-    assert not np.array_equal(yardstick(double, x, y, epsilon=0.1, norm="l2").gradient, first.gradient)
+    heavier = yardstick(double, x, y, epsilon=0.1, norm="l2").gradient
+    assert not np.array_equal(heavier, first.gradient)
+    double.layers[3].activation = tf.keras.activations.tanh
+    assert not np.array_equal(yardstick(double, x, y, epsilon=0.1, norm="l2").gradient, heavier)
 
 
 def test_bad_arguments_are_named(build, batch):
