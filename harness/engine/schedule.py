@@ -6,6 +6,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11 not the built-in one
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -103,7 +104,7 @@ def worker_limits(environments: Sequence[Environment], jobs: int) -> dict[str, i
 def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
     try:
         return Done(task, future.result())
-    except TimeoutError:
+    except FutureTimeoutError:
         return Done(task, {}, "timeout", f"took longer than {timeout:g} s and was stopped (--timeout sets the limit)")
     except ProcessExpired as death:
         words = workers.last_words(death.pid)

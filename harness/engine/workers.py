@@ -39,7 +39,8 @@ class Workers:
             function: importable; it, its arguments and its result are pickled.
             arguments: of the function.
             workers: how many to start, if the environment has none yet.
-            timeout: seconds after which the worker is killed; the future then raises ``TimeoutError``.
+            timeout: seconds after which the worker is killed; the future then raises
+                ``concurrent.futures.TimeoutError``.
 
         Returns:
             A ``concurrent.futures`` future. It raises ``pebble.ProcessExpired`` when the worker died.

@@ -1,5 +1,6 @@
 """A worker that fails costs its own task. Real processes, really killed."""
 
+import concurrent.futures
 import os
 import time
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_a_worker_that_dies_or_hangs_or_raises_costs_its_own_task(submit):
     after = submit(int, "7")
     with pytest.raises(ProcessExpired):
         dead.result()
-    with pytest.raises(TimeoutError):
+    with pytest.raises(concurrent.futures.TimeoutError):
         hung.result()
     with pytest.raises(ValueError, match="no number"):
         wrong.result()
