@@ -42,7 +42,7 @@ def version() -> str:
 
 def import_cleverhans() -> tuple[types.ModuleType, types.ModuleType]:
     """TensorFlow as version 1 and the library on it, in a process of its environment."""
-    import tensorflow.compat.v1 as tf1
+    import tensorflow.compat.v1 as tf1  # pyright: ignore[reportMissingImports]  (TensorFlow makes it when imported)
 
     # Python 3.10 moved it to collections.abc; the library looks for it in the old place.
     setattr(collections, "Hashable", collections.abc.Hashable)  # noqa: B010
@@ -50,8 +50,8 @@ def import_cleverhans() -> tuple[types.ModuleType, types.ModuleType]:
     sys.modules.setdefault("tensorflow_addons", types.ModuleType("tensorflow_addons"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import cleverhans.attacks
-        import cleverhans.model
+        import cleverhans.attacks  # pyright: ignore[reportMissingImports]  (3.1.0, in its own folder)
+        import cleverhans.model  # pyright: ignore[reportMissingImports]
 
         return tf1, cleverhans
 

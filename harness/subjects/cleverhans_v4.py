@@ -32,6 +32,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     if _traced_for is None or _traced_for() is not model:
         # The library keeps a trace for every model that it was ever given, and each holds its model. A function
         # for each model, with the library's own code, goes when the model goes.
-        module.compute_gradient = tf.function(module.compute_gradient.python_function)
+        its_own = module.compute_gradient.python_function  # pyright: ignore[reportFunctionMemberAccess]
+        module.compute_gradient = tf.function(its_own)
         _traced_for = weakref.ref(model)
     return perturb_with(module.fast_gradient_method, "cleverhans-v4", models, batch, attack)

@@ -37,7 +37,7 @@ def _begin_tensorflow_2() -> None:
 
 def _begin_tensorflow_1() -> None:
     """Turns TensorFlow 2 into 1 for the whole process, once. State lies in graphs, and each case has its own."""
-    import tensorflow.compat.v1 as tf1
+    import tensorflow.compat.v1 as tf1  # pyright: ignore[reportMissingImports]  (TensorFlow makes it when imported)
 
     if sys.modules["tensorflow"] is not tf1:
         tf1.disable_v2_behavior()
