@@ -95,7 +95,7 @@ class WorkerModels:
     section: Mapping[str, Any]
     weights: Sequence[np.ndarray]
     shapes: Mapping[str, Sequence[int]]
-    kept: dict[tuple[str, str | None], Any] = field(default_factory=dict)
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict)
     output: str = field(init=False)
     declared: bool = field(init=False)
 
@@ -104,7 +104,7 @@ class WorkerModels:
         self.declared = "layers" in self.section
 
     def get(self, *, dtype: str = "float32", output: str | None = None) -> Any:
-        key = (dtype, output)
+        key = (dtype, output or self.output)
         if key not in self.kept:
             self.kept[key] = self.build(dtype=dtype, output=output)
         return self.kept[key]
