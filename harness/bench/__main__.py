@@ -16,7 +16,7 @@ from harness.bench.rows import Row
 from harness.bench.table import table
 from harness.engine import fingerprint
 from harness.engine.store import write_atomically
-from harness.vocabulary import FORMAT_VERSION, HarnessError
+from harness.vocabulary import FORMAT_VERSION, SUBJECTS, HarnessError
 
 SCENARIOS = Path("scenarios/perturbation")
 
@@ -27,10 +27,11 @@ def main() -> int:
     started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
     rows: list[Row] = []
     failures: dict[str, str] = {}
-    for name, measure in _sections(arguments.scenarios, quick=arguments.quick).items():
+    sections = _sections(arguments.scenarios, quick=arguments.quick)
+    for name in arguments.only or sections:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
         try:
-            rows += measure()
+            rows += sections[name]()
         except HarnessError as error:
             failures[name] = str(error)
     print(table(rows))
@@ -50,18 +51,20 @@ def main() -> int:
 
 
 def _sections(scenarios: Path, *, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
-    """What is measured, in order. Quick: fewer repetitions, and a worker's memory over fewer outcomes."""
+    """What is measured, in order, by name. Quick: fewer repetitions, and a worker's memory over fewer outcomes."""
     return {
         reference.SECTION: lambda: reference.rows(repetitions=10 if quick else 40),
         start_up.SECTION: lambda: start_up.rows(scenarios=scenarios, repetitions=5 if quick else 15),
         whole_set.SECTION: lambda: whole_set.rows(scenarios=scenarios, repetitions=1 if quick else 3),
-        memory.SECTION: lambda: memory.rows(outcomes=200 if quick else 1000, early=100),
+        memory.SECTION: lambda: memory.rows(subjects=SUBJECTS, outcomes=200 if quick else 1000, early=100),
     }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description="What the harness and the reimplementation cost.")
     parser.add_argument("--quick", action="store_true", help="about two minutes in place of ten; wider spreads")
+    names = list(_sections(SCENARIOS, quick=True))
+    parser.add_argument("--only", action="append", choices=names, help="this section; may be given several times")
     parser.add_argument("--scenarios", type=Path, default=SCENARIOS, help="the set to run (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("reports/bench.json"), help="default: %(default)s")
     return parser

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
+from pebble import ProcessExpired
 
 from harness.bench.processes import MEGABYTE
 from harness.bench.rows import Row
@@ -38,10 +39,11 @@ _LAYERS: tuple[list[dict[str, Any]], ...] = (
 )
 
 
-def rows(*, outcomes: int, early: int) -> Iterator[Row]:
-    """Measures every subject, each in a worker of its own.
+def rows(*, subjects: Sequence[str], outcomes: int, early: int) -> Iterator[Row]:
+    """Measures each subject in a worker of its own.
 
     Args:
+        subjects: by name.
         outcomes: how many each computes.
         early: after how many a worker is taken to have all that it needs; at least ``WINDOW``.
     """
@@ -49,7 +51,7 @@ def rows(*, outcomes: int, early: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
         store = Path(folder)
         problems = _in_new_worker(TENSORFLOW_2, prepare, store, cases)
-        for subject in SUBJECTS:
+        for subject in subjects:
             environment = load_subject(subject).ENVIRONMENT
             resident = _in_new_worker(environment, resident_after_each, store, cases, problems, subject)
             first, last = tuple(resident[early - WINDOW : early]), tuple(resident[-WINDOW:])
@@ -123,5 +125,7 @@ def _in_new_worker(environment: Environment, function: Callable[..., Any], *argu
     workers = Workers()
     try:
         return workers.submit(environment, function, *arguments, workers=1, timeout=_HOUR).result()
+    except (ProcessExpired, TimeoutError) as error:
+        raise HarnessError(f"{function.__name__} in a worker for {environment.name}: {error}") from error
     finally:
         workers.close()

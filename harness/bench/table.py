@@ -36,5 +36,5 @@ def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def figure(value: float, unit: str) -> str:
-    """A value with its unit, to the digits that repeat."""
-    return {"s": f"{value:.2f} s", "MB": f"{value:.0f} MB", "x": f"{value:.3f} x"}[unit]
+    """A value with its unit, to digits enough that value and limit do not look alike."""
+    return f"{value:.{1 if unit == 'MB' else 3}f} {unit}"

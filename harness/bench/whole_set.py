@@ -85,7 +85,7 @@ def repeat(scenarios: Path, keyword: str) -> Repetition:
         plain = run_plain(folder / "plain", scenarios, keyword)
         compare = run("all", "--fresh")
         warm = run("all")
-        _check_same_calls(folder / "one" / "report" / "run.json", folder / "plain")
+        check_same_calls(folder / "one" / "report" / "run.json", folder / "plain")
     return Repetition(harness, plain, compare, warm)
 
 
@@ -102,7 +102,7 @@ def run_plain(folder: Path, scenarios: Path, keyword: str) -> tuple[Measured, ..
     )
 
 
-def _check_same_calls(run: Path, plain: Path) -> None:
+def check_same_calls(run: Path, plain: Path) -> None:
     """Raises ``HarnessError`` unless the plain script called what the harness called: else the ratio says nothing."""
     cases = json.loads(run.read_bytes())["cases"]
     outcomes = [outcome for case in cases for outcome in case["outcomes"] if outcome["status"] != "unsupported"]

@@ -1,0 +1,77 @@
+"""``python -m harness.bench`` and what it measures, small but real."""
+
+import json
+import subprocess
+import sys
+
+from harness.bench import memory, whole_set
+from harness.vocabulary import FORMAT_VERSION
+
+SCENARIO = """
+summary: Small.
+kind: perturbation
+model:
+  layers: [{dense: 8}, relu, {dense: 3}]
+  output: logits
+data: {source: iris, batch: 12, seed: 0}
+attack: {epsilon: 0.1, labels: given}
+matrix: {attack.norm: [linf, l2]}
+"""
+
+
+def bench(*arguments):
+    command = [sys.executable, "-m", "harness.bench", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_a_table_and_leaves_it_as_json(tmp_path):
+    (tmp_path / "small.yaml").write_text(SCENARIO)
+    output = tmp_path / "reports" / "bench.json"
+    ended = bench("--quick", "--only", "start-up", "--scenarios", tmp_path / "small.yaml", "--output", output)
+    assert ended.returncode == 0, ended.stderr
+    assert "harness validate" in ended.stdout
+    body = json.loads(output.read_text())
+    assert body["format_version"] == FORMAT_VERSION
+    assert body["environment"]["cores"] >= 1
+    assert [row["name"] for row in body["rows"]] == [
+        f"harness {name}" for name in ("--help", "list", "validate", "schema")
+    ]
+    assert all(len(row["values"]) == 5 and row["limit"] == 0.3 for row in body["rows"])
+
+
+def test_what_cannot_be_measured_is_said_and_ends_with_status_2(tmp_path):
+    ended = bench("--quick", "--only", "start-up", "--scenarios", "nowhere", "--output", tmp_path / "bench.json")
+    assert ended.returncode == 2
+    assert "start-up could not be measured" in ended.stderr
+    assert (
+        "there is no such file or folder" in json.loads((tmp_path / "bench.json").read_text())["failures"]["start-up"]
+    )
+
+
+def test_the_harness_is_measured_against_the_plain_script(tmp_path):
+    (tmp_path / "small.yaml").write_text(SCENARIO)
+    rows = {row.name: row for row in whole_set.rows(scenarios=tmp_path / "small.yaml", repetitions=1)}
+    harness, plain = rows["harness run -j 1"], rows["plain script"]
+    over_plain = rows["harness run -j 1 / plain script"]
+    assert over_plain.median == harness.median / plain.median
+    assert over_plain.limit == 1.15
+    assert rows["second run, all from the store"].median < harness.median
+    assert 30 < rows["starting process, most memory"].median < 300
+
+
+def test_the_memory_of_a_worker_is_looked_at_after_each_outcome():
+    rows = list(memory.rows(subjects=["cleverhans-v4"], outcomes=30, early=10))
+    early, late, growth = rows
+    assert [len(row.values) for row in rows] == [memory.WINDOW] * 3
+    assert early.unit == late.unit == "MB"
+    assert early.median > 200  # TensorFlow is in there
+    assert growth.values == tuple(after / before for after, before in zip(late.values, early.values, strict=True))
+
+
+def test_the_cases_of_a_worker_differ_in_everything_that_a_library_may_keep():
+    cases = memory.varied_cases(200)
+    assert len({case.id for case in cases}) == 200
+    assert len({str(case.attack) for case in cases}) > 100
+    assert len({str(case.model) for case in cases}) == 10
+    for setting in ("norm", "labels", "clip"):
+        assert len({str(case.attack[setting]) for case in cases}) == len({"norm": 3}.get(setting, 2) * "x")
