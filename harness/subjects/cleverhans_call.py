@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.subjects.keras2 import output_of
+from harness.subjects.keras2 import outputs_of
 from harness.subjects.protocol import Batch, Models, Perturbation
 from harness.subjects.translate import (
     CROSS_ENTROPY,
@@ -37,12 +37,13 @@ def perturb_with(
 
     call = timed(lambda: fast_gradient_method(model, x, **arguments))
     adversarial = {next(iter(batch.inputs)): np.asarray(call.value)}
+    clean_output, adversarial_output = outputs_of(model, batch.inputs, adversarial)
     return Perturbation(
         adversarial=adversarial,
         settings=_settings(fast_gradient_method, arguments, attack, output=models.output),
         defaulted=tuple(name for name in ("labels", "clip", "loss", "loss_reduction") if name not in attack),
-        clean_output=output_of(model, batch.inputs),
-        adversarial_output=output_of(model, adversarial),
+        clean_output=clean_output,
+        adversarial_output=adversarial_output,
         seconds=call.seconds,
     )
 

@@ -22,6 +22,15 @@ def output_of(model: Any, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.asarray(model(as_model_input(tensors), training=False))
 
 
+def outputs_of(
+    model: Any, inputs: Mapping[str, np.ndarray], adversarial: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the model returns for the inputs and for the adversarial examples, in one call for both."""
+    both = {name: np.concatenate([array, adversarial[name]]) for name, array in inputs.items()}
+    clean, attacked = np.split(output_of(model, both), 2)
+    return clean, attacked
+
+
 def predicted_labels(model: Any, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """The class that the model predicts for each example, int32 ``(batch,)``; the first one where several tie."""
     return output_of(model, inputs).argmax(axis=1).astype(np.int32)

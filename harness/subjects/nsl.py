@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.subjects.environments import TENSORFLOW_2, installed_version
-from harness.subjects.keras2 import cross_entropy, output_of
+from harness.subjects.keras2 import cross_entropy, outputs_of
 from harness.subjects.nsl_call import DEFAULTED, config_arguments, labels_for, settings_used
 from harness.subjects.protocol import Batch, Models, Perturbation
 from harness.subjects.translate import timed
@@ -64,11 +64,12 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
 
     call = timed(lambda: adversarial_model.perturb_on_batch({**batch.inputs, _LABEL: labels}))
     adversarial = {name: np.asarray(call.value[name]) for name in batch.inputs}
+    clean_output, adversarial_output = outputs_of(model, batch.inputs, adversarial)
     return Perturbation(
         adversarial=adversarial,
         settings=settings_used(config.adv_neighbor_config, attack, batch, reduction=reduction),
         defaulted=tuple(name for name in DEFAULTED if name not in attack),
-        clean_output=output_of(model, batch.inputs),
-        adversarial_output=output_of(model, adversarial),
+        clean_output=clean_output,
+        adversarial_output=adversarial_output,
         seconds=call.seconds,
     )

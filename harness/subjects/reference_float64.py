@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import __version__
 from harness.subjects.environments import TENSORFLOW_2
-from harness.subjects.keras2 import as_model_input, output_of
+from harness.subjects.keras2 import as_model_input, outputs_of
 from harness.subjects.protocol import Batch, Models, Perturbation
 from harness.subjects.translate import CROSS_ENTROPY, target_class, timed
 from harness.vocabulary import Unsupported
@@ -51,6 +51,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     )
     adversarial = _by_name(call.value.adversarial, batch)
     own_model = models.get(dtype="float64")
+    clean_output, adversarial_output = outputs_of(own_model, batch.inputs, adversarial)
     return Perturbation(
         adversarial=adversarial,
         settings={
@@ -64,8 +65,8 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
             "dtype": "float64",
         },
         defaulted=tuple(name for name in ("labels", "clip", "loss_reduction") if name not in attack),
-        clean_output=output_of(own_model, batch.inputs),
-        adversarial_output=output_of(own_model, adversarial),
+        clean_output=clean_output,
+        adversarial_output=adversarial_output,
         seconds=call.seconds,
         evidence={
             f"{kind}/{name}": array

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import __version__
 from harness.subjects.environments import TENSORFLOW_2
-from harness.subjects.keras2 import as_model_input, cross_entropy, output_of
+from harness.subjects.keras2 import as_model_input, cross_entropy, outputs_of
 from harness.subjects.nsl_call import DEFAULTED, config_arguments, labels_for, settings_used
 from harness.subjects.protocol import Batch, Models, Perturbation
 from harness.subjects.translate import timed
@@ -42,12 +42,13 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     features = {name: tf.convert_to_tensor(array) for name, array in batch.inputs.items()}
     call = timed(lambda: reference.perturb(features, labels, _by_name(model), loss_fn, adv_config=config))
     adversarial = {name: np.asarray(value) for name, value in call.value.items()}
+    clean_output, adversarial_output = outputs_of(model, batch.inputs, adversarial)
     return Perturbation(
         adversarial=adversarial,
         settings=settings_used(config.adv_neighbor_config, attack, batch, reduction=reduction),
         defaulted=tuple(name for name in DEFAULTED if name not in attack),
-        clean_output=output_of(model, batch.inputs),
-        adversarial_output=output_of(model, adversarial),
+        clean_output=clean_output,
+        adversarial_output=adversarial_output,
         seconds=call.seconds,
     )
 
