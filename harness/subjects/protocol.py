@@ -1,8 +1,11 @@
-"""What a subject is: a description that needs no library, and one function for each kind of case."""
+"""What a subject is: a description that needs no library, and one function for each kind of case.
+
+A case's settings come as ``attack`` and ``training``, with the keys that ``harness.vocabulary.Case`` documents.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,11 +37,13 @@ class Batch:
         inputs: by name, each ``(batch, ...)``, float32 or float64. A model with one input has it under ``"x"``.
         labels: int32 ``(batch,)``, class indices.
         classes: how many classes there are.
+        sample_weights: float32 ``(batch,)``, or ``None``: every example counts the same.
     """
 
     inputs: Mapping[str, np.ndarray]
     labels: np.ndarray
     classes: int
+    sample_weights: np.ndarray | None = None
 
     @property
     def dtype(self) -> str:
@@ -59,6 +64,10 @@ class Models(Protocol):
 
     def build(self, *, dtype: str = "float32") -> Any:
         """A new Keras model in the current graph."""
+        ...
+
+    def build_before(self, *, dtype: str = "float32") -> Any:
+        """A new Keras model of the layers that stand before the perturbed input; ``None`` where there are none."""
         ...
 
 
@@ -85,6 +94,67 @@ class Perturbation:
     evidence: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Losses:
+    """The losses of one batch, each a number or a 0-d array; NaN where the library computes none.
+
+    Attributes:
+        clean: on the examples as they are.
+        adversarial: on the adversarial examples.
+        total: what is minimised.
+    """
+
+    clean: Any
+    adversarial: Any
+    total: Any
+
+
+@dataclass(frozen=True)
+class LossEvidence:
+    """What a subject returns for a case of kind loss: one training step's evidence.
+
+    Attributes:
+        losses: 0-d arrays as the library returned them.
+        gradients: of the total loss with respect to every trainable weight, by the names of ``translate.weight_names``;
+            those of weights that stand before the perturbed input first.
+        settings: what was really used, as JSON values; ``objective`` has ``clean``, ``adversarial`` and ``scale``.
+        defaulted: the names of the settings that were left to the library.
+        seconds: wall time of the calls into the implementation.
+        evidence: further arrays by name; the yardstick's ``uncertainty/NAME``.
+        figures: further figures, as JSON values.
+    """
+
+    losses: Losses
+    gradients: Mapping[str, np.ndarray]
+    settings: Mapping[str, Any]
+    defaulted: tuple[str, ...]
+    seconds: float
+    evidence: Mapping[str, np.ndarray] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Trainer(Protocol):
+    """One subject's training of one model. The same trainer serves several trajectories, one after the other."""
+
+    settings: Mapping[str, Any]
+    """What is really used, as JSON values; ``objective`` has ``clean``, ``adversarial``, ``scale`` and ``rate``."""
+    defaulted: tuple[str, ...]
+    """The names of the settings that were left to the library."""
+
+    def begin(self, weights: Sequence[np.ndarray]) -> None:
+        """Gives the model these weights, in the order of ``model.weights``, and forgets everything of earlier steps:
+        the state of the optimizer and the random numbers drawn."""
+        ...
+
+    def step(self, batch: Batch) -> Losses:
+        """One step. Returns the losses before the update."""
+        ...
+
+    def weights(self) -> list[np.ndarray]:
+        """The model's weights, in the order of ``model.weights``."""
+        ...
+
+
 class Subject(Protocol):
     """A module under ``harness.subjects``. Importing it imports no library."""
 
@@ -105,6 +175,18 @@ class Subject(Protocol):
             harness.vocabulary.Unsupported: if the library cannot express the case.
             Exception: whatever the library raises.
         """
+        ...
+
+    def loss_evidence(
+        self, models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]
+    ) -> LossEvidence:
+        """Losses and gradients of one training step on the batch. Raises as ``perturb`` does."""
+        ...
+
+    def trainer(
+        self, models: Models, example: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]
+    ) -> Trainer:
+        """A trainer for batches like the example, whose last one may be smaller. Raises as ``perturb`` does."""
         ...
 
 

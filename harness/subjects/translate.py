@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,3 +67,73 @@ def timed(call: Callable[[], Any]) -> Timed:
     started = time.perf_counter()
     value = call()
     return Timed(value, time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """How a library weighs the two losses.
+
+    Attributes:
+        clean, adversarial: what the library multiplies the losses with.
+        scale: the scenario's objective divided by the library's, which are the same but for this factor.
+        defaulted: whether the weights are the library's default.
+    """
+
+    clean: float
+    adversarial: float
+    scale: float = 1.0
+    defaulted: bool = False
+
+    def settings(self) -> dict[str, float]:
+        """For the report."""
+        return {"clean": self.clean, "adversarial": self.adversarial, "scale": self.scale}
+
+
+def as_multiplier(training: Mapping[str, Any], *, default: float, library: str) -> Objective:
+    """The ratio as ``1 : multiplier``. Raises ``Unsupported`` for a ratio without clean examples."""
+    weighting = training.get("weighting")
+    if weighting is None:
+        return Objective(1.0, default, defaulted=True)
+    clean, adversarial = weighting["clean"], weighting["adversarial"]
+    if clean == 0:
+        raise Unsupported(f"{library} weighs clean to adversarial as 1 : multiplier; the clean loss is always there")
+    return Objective(1.0, adversarial / clean, _matched(training, clean))
+
+
+def as_coefficient(training: Mapping[str, Any], *, default: float) -> Objective:
+    """The ratio as ``(1 - adv_coeff) : adv_coeff``."""
+    weighting = training.get("weighting")
+    if weighting is None:
+        return Objective(1.0 - default, default, defaulted=True)
+    clean, adversarial = weighting["clean"], weighting["adversarial"]
+    coefficient = adversarial / (clean + adversarial)
+    return Objective(1.0 - coefficient, coefficient, _matched(training, clean + adversarial))
+
+
+def _matched(training: Mapping[str, Any], factor: float) -> float:
+    return factor if training.get("match_scale", True) else 1.0
+
+
+def weight_names(names: Iterable[str], *, before: bool = False) -> list[str]:
+    """``00-kernel``, ``01-bias``, ...: names of weights by their place, the same under every framework."""
+    return [
+        f"{'before-' * before}{index:02d}-{name.rpartition('/')[2].partition(':')[0]}"
+        for index, name in enumerate(names)
+    ]
+
+
+def sample_weights_text(training: Mapping[str, Any]) -> str | None:
+    """For the report: how the sample weights were drawn."""
+    drawn = training.get("sample_weights")
+    return drawn and f"uniform from {drawn['low']:g} to {drawn['high']:g}, seed {drawn['seed']}"
+
+
+def refuse_sample_weights(training: Mapping[str, Any], library: str) -> None:
+    """Raises ``Unsupported`` when the case has sample weights."""
+    if training.get("sample_weights"):
+        raise Unsupported(f"{library} has no sample weights")
+
+
+def training_loss_reduction(attack: Mapping[str, Any]) -> str:
+    """How the losses of a batch become the loss that is minimised: ``mean`` unless the case says ``sum``."""
+    return attack.get("loss_reduction", "mean")
