@@ -86,11 +86,17 @@ class Location:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a scenario says the verdict of one pair must be, and why."""
+    """What a scenario says the verdict of one pair must be, and why.
+
+    Attributes:
+        outcome: kind training over several seeds: what the equivalence test must answer, ``"equivalent"``,
+            ``"different"`` or ``"undecided"``; empty where nothing is said of it.
+    """
 
     verdict: Verdict
     because: str
     location: Location
+    outcome: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,8 @@ class Case:
         kind: what is compared.
         point: the matrix settings of this case, dotted name to value as the file has it.
         model: how to make the model (see ``harness.scenario.models``).
-        data: how to make the batch (see ``harness.scenario.data``).
+        data: how to make the batch (see ``harness.scenario.data``). Kind training: without ``split``, ``batch`` and
+            ``seed``.
         attack: the stated settings only, a subset of ``ATTACK_SETTINGS``. ``epsilon`` is a float in units of x;
             ``norm`` one of ``NORMS``; ``labels`` is ``"given"``, ``"predicted"`` or ``{"target": class}``; ``clip`` is
             ``[low, high]``, either ``None``; ``loss`` is ``"cross_entropy"`` (the one that fits the model's output,
@@ -115,6 +122,17 @@ class Case:
         location: the scenario file.
         tags: the scenario's tags.
         summary: the scenario's line.
+        training: kinds loss and training; empty for kind perturbation. ``match_scale`` (a bool: the factor by which a
+            library's loss differs from the one stated is folded into the rate) and ``margin`` (percentage points) are
+            always there. Left out where the scenario leaves them to each library: ``weighting``
+            (``{"clean": float, "adversarial": float}``, not both 0), ``gradient_flow`` (``"stopped"`` or ``"through"``
+            the perturbation), ``mode`` of the model for the two losses and ``attack_mode`` for the attack's gradient
+            (``"training"`` or ``"inference"``). Left out where there is none: ``smoothing`` (in [0, 1)) and
+            ``sample_weights`` (``{"low": float, "high": float, "seed": int}``, drawn uniformly).
+            Kind training only, always there: ``optimizer`` (``{"kind": "sgd"|"adam"|"rmsprop", "rate": float,
+            "momentum": float, "nesterov": bool, "weight_decay": float, "clip_norm": float or None}``), ``steps``,
+            ``batch_size``, ``seeds`` (how many repetitions), ``seed`` (orders the batches) and ``evaluate``
+            (``{"every": int, "epsilons": [float, ...]}``; 0: at the end only).
     """
 
     id: str
@@ -129,6 +147,7 @@ class Case:
     location: Location
     tags: tuple[str, ...] = ()
     summary: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
