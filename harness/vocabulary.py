@@ -123,16 +123,16 @@ class Case:
         tags: the scenario's tags.
         summary: the scenario's line.
         training: kinds loss and training; empty for kind perturbation. ``match_scale`` (a bool: the factor by which a
-            library's loss differs from the one stated is folded into the rate) and ``margin`` (percentage points) are
-            always there. Left out where the scenario leaves them to each library: ``weighting``
-            (``{"clean": float, "adversarial": float}``, not both 0), ``gradient_flow`` (``"stopped"`` or ``"through"``
-            the perturbation), ``mode`` of the model for the two losses and ``attack_mode`` for the attack's gradient
-            (``"training"`` or ``"inference"``). Left out where there is none: ``smoothing`` (in [0, 1)) and
-            ``sample_weights`` (``{"low": float, "high": float, "seed": int}``, drawn uniformly).
+            library's loss differs from the one stated is folded into the rate) is always there. Left out where the
+            scenario leaves them to each library: ``weighting`` (``{"clean": float, "adversarial": float}``, not both
+            0), ``gradient_flow`` (``"stopped"`` or ``"through"`` the perturbation), ``mode`` of the model for the two
+            losses and ``attack_mode`` for the attack's gradient (``"training"`` or ``"inference"``). Left out where
+            there is none: ``smoothing`` (in [0, 1)) and ``sample_weights`` (``{"low": float, "high": float,
+            "seed": int}``, drawn uniformly).
             Kind training only, always there: ``optimizer`` (``{"kind": "sgd"|"adam"|"rmsprop", "rate": float,
             "momentum": float, "nesterov": bool, "weight_decay": float, "clip_norm": float or None}``), ``steps``,
-            ``batch_size``, ``seeds`` (how many repetitions), ``seed`` (orders the batches) and ``evaluate``
-            (``{"every": int, "epsilons": [float, ...]}``; 0: at the end only).
+            ``batch_size``, ``seeds`` (how many repetitions), ``seed`` (orders the batches), ``evaluate``
+            (``{"every": int, "epsilons": [float, ...]}``; 0: at the end only) and ``margin`` (percentage points).
     """
 
     id: str

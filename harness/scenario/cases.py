@@ -46,11 +46,12 @@ def _cases(document: Document, name: str, permissions: Permissions) -> list[Case
     # Where the frame is broken, its sound parts are still looked at, so that all errors are told at once.
     parts = root.items if frame is not INVALID else _sound_parts(root)
     every = points(parts.get("matrix", _EMPTY), parts.get("exclude", _EMPTY), report)
-    settling = Settling(document, permissions)
+    kind = parts["kind"].value if "kind" in parts else None
+    settling = Settling(document, permissions, kind)
     settled = [settling.settle(point) for point in every]
     settling.tell(name, report)
     subjects = parts["subjects"].value if "subjects" in parts else SUBJECTS
-    entries = read_entries(parts.get("expect", _EMPTY), subjects, report)
+    entries = read_entries(parts.get("expect", _EMPTY), subjects, kind, report)
     if frame is INVALID or report.complaints:
         return []
     cases = [
@@ -58,6 +59,7 @@ def _cases(document: Document, name: str, permissions: Permissions) -> list[Case
         for point, settings in zip(every, settled, strict=True)
     ]
     check_entries(entries, report)
+    _check_outcomes(cases, report)
     _check_different(cases, every, report)
     return cases
 
@@ -103,14 +105,28 @@ def _case(
         location=Location(document.file),
         tags=tuple(frame["tags"]),
         summary=frame["summary"],
+        training=settings["training"],
     )
+
+
+def _check_outcomes(cases: Sequence[Case], report: Report) -> None:
+    """Complain, once for each entry, about an outcome that is stated of a case with one seed."""
+    told: set[Location] = set()
+    for case in cases:
+        seeds = case.training.get("seeds", 1)
+        for expectation in case.expectations.values():
+            place = expectation.location
+            if expectation.outcome and seeds < 2 and place not in told:
+                told.add(place)
+                message = f"expect: an outcome needs training.seeds of at least 2, and {case.id} has {seeds}."
+                report.at_place(place.line, place.column, f"{message} State more seeds, or where.")
 
 
 def _check_different(cases: Sequence[Case], every: Sequence[Point], report: Report) -> None:
     seen: dict[tuple[str, ...], int] = {}
     texts: dict[int, str] = {}  # cases share their sections, which may hold much data
     for index, case in enumerate(cases):
-        sections = case.model, case.data, case.attack
+        sections = case.model, case.data, case.attack, case.training
         key = tuple(texts.setdefault(id(section), repr(section)) for section in sections)
         first = seen.setdefault(key, index)
         if first != index:

@@ -49,14 +49,15 @@ class Entry:
         return all(value_at(settings, name) in wanted for name, wanted in self.where.items())
 
 
-def read_entries(expect: Node, subjects: Sequence[str], report: Report) -> list[Entry]:
+def read_entries(expect: Node, subjects: Sequence[str], kind: str | None, report: Report) -> list[Entry]:
     """The entries of the section ``expect``.
 
-    Complains about wrong values in ``where`` and about subjects that do not take part.
+    Complains about wrong values in ``where``, about subjects that do not take part, and about an outcome where nothing
+    is trained.
 
     Args:
         expect: valid by its form.
-        subjects: those of the scenario.
+        subjects, kind: those of the scenario; the kind is ``None`` where the file states no valid one.
     """
     entries: list[Entry] = []
     for index in range(len(expect.value)):
@@ -69,11 +70,13 @@ def read_entries(expect: Node, subjects: Sequence[str], report: Report) -> list[
             if name != ANY and name not in subjects:
                 message = f"'{name}' does not take part in this scenario. Its subjects: {', '.join(subjects)}."
                 report.at(entry.items[key].items[position], (*at, key, position), message)
+        if "outcome" in value and kind not in ("training", None):
+            report.at_key(entry, (*at, "outcome"), f"goes with kind training, not with kind {kind}. Remove it.")
         wheres = entry.get("where")
         where = {name: wanted_values(name, wheres.items[name], (*at, "where", name), report) for name in value["where"]}
         if all(wanted is not INVALID for wanted in where.values()):
             location = Location(report.file, entry.line, entry.column)
-            expectation = Expectation(Verdict(value["verdict"]), value["because"], location)
+            expectation = Expectation(Verdict(value["verdict"]), value["because"], location, value.get("outcome", ""))
             entries.append(Entry(names, key == "pair", where, expectation, entry, at))
     return entries
 
@@ -110,7 +113,9 @@ def value_at(settings: Mapping[str, Mapping[str, Any]], name: str) -> Any:
     """The canonical value of a dotted setting, or ``INVALID``, which equals nothing, where the case leaves it out."""
     value: Any = settings
     for part in name.split("."):
-        if not isinstance(value, Mapping) or part not in value:
+        if not isinstance(value, Mapping):
             return INVALID
-        value = value[part]
+        # An optimizer is written {sgd: SETTINGS}; its canonical form has the word among the settings.
+        if part in value or value.get("kind") != part:
+            value = value.get(part, INVALID)
     return value

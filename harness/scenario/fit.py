@@ -1,36 +1,38 @@
-"""Whether model and attack fit the data: shapes from layer to layer, classes, masks."""
+"""Whether model, attack and training fit the data and the kind: shapes from layer to layer, classes, masks, batches."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from harness.scenario.complaints import Report, quote
-from harness.scenario.facts import Facts
+from harness.scenario.facts import SHIPPED, Facts, split_size
 from harness.scenario.node import Node
+from harness.vocabulary import Kind
 
 Shape = tuple[int, ...]
 
 
-def check_layers(layers: list[dict[str, Any]], node: Node, report: Report, data: dict[str, Any], facts: Facts) -> None:
+def check_layers(model: dict[str, Any], node: Node, report: Report, data: dict[str, Any], facts: Facts) -> None:
     """Complain where a layer cannot take its input, and where the last one does not give one number for each class.
 
     Args:
-        layers: in canonical form; ``node`` is the list as it stands in the file.
+        model: the canonical section, with ``layers``, and ``before`` where layers stand before the perturbed input;
+            ``node`` is the section as it stands in the file.
         data: the canonical section; several named inputs reach the first layer as one flat row.
     """
-    at = ("model", "layers")
     shape = (facts.features,) if "inputs" in data else facts.shape
-    for index, layer in enumerate(layers):
-        result = _output(layer, shape)
-        if isinstance(result, str):
-            report.at(node.find((index,)), (*at, index), result)
-            return
-        shape = result
-    last = len(layers) - 1
+    for part in ("before", "layers"):
+        for index, layer in enumerate(model.get(part, ())):
+            result = _output(layer, shape)
+            if isinstance(result, str):
+                report.at(node.find((part, index)), ("model", part, index), result)
+                return
+            shape = result
+    last = len(model["layers"]) - 1
     if shape != (facts.classes,):
         outputs = f"{facts.classes} outputs, one for each class of {facts.name}"
         message = f"expected {outputs}, got {_words(shape)}. End with {{dense: {facts.classes}}}."
-        report.at(node.find((last,)), (*at, last), message)
+        report.at(node.find(("layers", last)), ("model", "layers", last), message)
 
 
 def _output(layer: dict[str, Any], shape: Shape) -> Shape | str:
@@ -64,6 +66,16 @@ def _words(shape: Shape) -> str:
     return str(shape[0]) if len(shape) == 1 else f"shape {'x'.join(map(str, shape))}"
 
 
+def check_adversarial_training(attack: dict[str, Any], node: Node, report: Report, kind: Kind) -> None:
+    """Complain about values of the attack that kinds loss and training have no use for."""
+    if isinstance(attack.get("labels"), dict):
+        message = f"neither library trains towards a target class. With kind {kind} state given or predicted."
+        report.at(node.items["labels"], ("attack", "labels"), message)
+    if attack.get("loss_reduction") == "none":
+        message = f"one loss serves the attack and kind {kind}, and must be one number. State mean or sum."
+        report.at(node.items["loss_reduction"], ("attack", "loss_reduction"), message)
+
+
 def check_attack(
     attack: dict[str, Any],
     node: Node,
@@ -78,6 +90,25 @@ def check_attack(
         report.at(node.find(("labels", "target")), ("attack", "labels", "target"), message)
     if "feature_mask" in attack:
         _check_mask(attack["feature_mask"], node.items["feature_mask"], report, data, facts)
+
+
+def check_training(training: dict[str, Any], node: Node, report: Report, facts: Facts | None) -> None:
+    """Complain about batches larger than what there is to train on, and an evaluation that never comes.
+
+    Args:
+        training: the canonical section of a case of kind training.
+        facts: with ``None`` nothing is checked against the data.
+    """
+    if facts is not None:
+        split = facts.name in SHIPPED
+        size = split_size(facts.examples, "train" if split else "all")
+        if training["batch_size"] > size:
+            what = f"the size of the train split of {facts.name}" if split else f"the examples of {facts.name}"
+            message = f"expected at most {size}, {what}, got {training['batch_size']}."
+            report.at(node.find(("batch_size",)), ("training", "batch_size"), message)
+    if training["evaluate"]["every"] > training["steps"]:
+        message = f"expected at most training.steps, {training['steps']}, got {training['evaluate']['every']}."
+        report.at(node.find(("evaluate", "every")), ("training", "evaluate", "every"), message)
 
 
 def _check_mask(mask: Any, node: Node, report: Report, data: dict[str, Any], facts: Facts) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 Step = str | int
@@ -49,6 +49,11 @@ class Node:
     def get(self, key: Step) -> Node:
         """The node at ``key``; where there is none, an empty mapping in the same place."""
         return self.items.get(key) or Node({}, self.line, self.column)
+
+    def without(self, names: Collection[str]) -> Node:
+        """This mapping without some of its keys."""
+        items = {key: item for key, item in self.items.items() if key not in names}
+        return Node({str(key): item.value for key, item in items.items()}, self.line, self.column, items, self.keys)
 
     def replaced(self, path: Sequence[str], replacement: Node) -> Node:
         """This mapping with the node at ``path`` replaced. Mappings on the way are made where they are missing."""

@@ -12,9 +12,11 @@ from harness.scenario.load import Document
 from harness.scenario.matrix import Point
 from harness.scenario.node import Node
 from harness.scenario.paths import Permissions
-from harness.scenario.sections import Settings, Site, settle_attack, settle_data, settle_model
+from harness.scenario.sections import Settings, Site, settle_attack, settle_data, settle_model, settle_training
+from harness.vocabulary import Kind
 
-_PATHS = {"model": ("keras", "weights"), "data": ("path",), "attack": ()}
+_PATHS = {"model": ("keras", "weights"), "data": ("path",), "attack": (), "training": ()}
+_ALL_BUT_MODEL = ("training", "attack", "data")
 
 _Key = tuple[Any, ...]
 
@@ -22,23 +24,27 @@ _Key = tuple[Any, ...]
 class Settling:
     """Settles the sections of one document, point by point."""
 
-    def __init__(self, document: Document, permissions: Permissions):
+    def __init__(self, document: Document, permissions: Permissions, kind: Kind | None):
+        """``kind`` is ``None`` where the document states no valid one; what depends on it is then not looked at."""
         self._document = document
+        self._kind: Kind | None = kind
         self._site = Site(document.folder, permissions)
         self._nodes: dict[_Key, Node] = {}
         self._results: dict[_Key, tuple[Any, list[Complaint]]] = {}
         self._points: list[tuple[Point, list[Complaint]]] = []
 
     def settle(self, point: Point) -> dict[str, Settings]:
-        """The canonical sections ``model``, ``data`` and ``attack`` at a point, without the invalid ones."""
-        keys = _key(point, "data"), _key(point, "model", "data"), _key(point, "attack", "data")
-        settled = self._once(keys[0], lambda report: settle_data(self._node("data", point), report, self._site))
+        """The canonical sections ``model``, ``data``, ``attack`` and ``training`` at a point; none that is invalid."""
+        kind, site, node, root = self._kind, self._site, self._node, self._document.root
+        keys = [_key(point, *names) for names in (("data",), ("model", "data"), ("attack", "data"), _ALL_BUT_MODEL)]
+        settled = self._once(keys[0], lambda report: settle_data(node("data", point), report, site, kind))
         data, facts = settled or (None, None)
-        model = self._once(
-            keys[1], lambda report: settle_model(self._node("model", point), report, self._site, data, facts)
+        model = self._once(keys[1], lambda report: settle_model(node("model", point), report, site, kind, data, facts))
+        attack = self._once(keys[2], lambda report: settle_attack(node("attack", point), report, kind, data, facts))
+        training = self._once(
+            keys[3], lambda report: settle_training(node("training", point), root, report, kind, attack, facts)
         )
-        attack = self._once(keys[2], lambda report: settle_attack(self._node("attack", point), report, data, facts))
-        sections = {"model": model, "data": data, "attack": attack}
+        sections = {"model": model, "data": data, "attack": attack, "training": training}
         self._points.append((point, [complaint for key in keys for complaint in self._results[key][1]]))
         return {name: section for name, section in sections.items() if section is not None}
 

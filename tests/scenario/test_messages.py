@@ -234,10 +234,9 @@ SUBJECTS = "nsl, cleverhans-v4, cleverhans-v3, reference-nsl, reference-cleverha
             "model: {layers: [{dense: 10}], pretrain: {epochs: 1, optimizer: {adam: 0}}}",
             "1:72: model.pretrain.optimizer.adam: expected a finite number, above 0, got the number 0.",
         ),
-        ("kind: loss", "1:7: kind: this version runs kind perturbation only, not yet loss."),
         (
-            "training: {steps: 3}",
-            "1:1: training: this version runs kind perturbation only, which trains nothing. Remove",
+            "kind: losses",
+            "1:7: kind: 'losses' is not a kind. Did you mean 'loss'? Valid: perturbation, loss, training.",
         ),
         ("tags: smoke", "1:7: tags: expected a list of words, got the text 'smoke'."),
         ("tags: [a b]", "1:8: tags[0]: expected a word of letters, digits, '-', '_' and '.', got the text 'a b'."),

@@ -103,6 +103,33 @@ class Number:
 
 
 @dataclass(frozen=True)
+class TrueOrFalse:
+    """One of the two words."""
+
+    def read(self, node: Node, at: Path, report: Report) -> Any:
+        if isinstance(node.value, bool):
+            return node.value
+        report.at(node, at, f"expected true or false, got {describe(node.value)}.")
+        return INVALID
+
+    def schema(self) -> JsonSchema:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class OrNull:
+    """A value of one form, or null."""
+
+    form: Form
+
+    def read(self, node: Node, at: Path, report: Report) -> Any:
+        return None if node.value is None else self.form.read(node, at, report)
+
+    def schema(self) -> JsonSchema:
+        return {"anyOf": [self.form.schema(), {"type": "null"}]}
+
+
+@dataclass(frozen=True)
 class Text:
     """Text without line breaks that matches ``pattern`` as a whole; ``noun`` says what it is, with its article."""
 

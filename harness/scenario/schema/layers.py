@@ -13,7 +13,13 @@ _SIZE = Whole(1, 65_536)
 
 _DENSE = Section(
     "A fully connected layer. Input that is not flat is flattened first.",
-    {"units": Key(_SIZE, "The number of outputs.", default=REQUIRED)},
+    {
+        "units": Key(_SIZE, "The number of outputs.", default=REQUIRED),
+        "l2": Key(
+            Number(above=0),
+            "A regularisation loss of the model's own: this times the sum of the squares of the layer's kernel.",
+        ),
+    },
 )
 _CONV = Section(
     "A two-dimensional convolution over (height, width, channels).",

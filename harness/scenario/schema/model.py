@@ -47,6 +47,8 @@ PRETRAIN = Section(
 )
 
 MAKERS = ("layers", "keras", "factory")
+_WITH_LAYERS = ("init", "weights", "before")
+"""Keys that go with layers only."""
 
 
 def _finish(values: dict[str, Any], node: Node, at: Path, report: Report) -> Any:
@@ -55,9 +57,8 @@ def _finish(values: dict[str, Any], node: Node, at: Path, report: Report) -> Any
         got = " and ".join(makers) or "none of them"
         report.at(node, at, f"expected exactly one of {', '.join(MAKERS)}, got {got}.")
         return INVALID
-    clashes = [(name, makers[0]) for name in ("init", "weights") if makers != ["layers"] and name in values]
-    if "init" in values and "weights" in values:
-        clashes.append(("init", "weights"))
+    clashes = [(name, makers[0]) for name in _WITH_LAYERS if makers != ["layers"] and name in values]
+    clashes += [(name, "weights") for name in ("init", "before") if name in values and "weights" in values]
     for name, other in clashes:
         report.at_key(node, (*at, name), f"does not go with {dotted((*at, other))}. Remove one of the two.")
     if clashes:
@@ -74,6 +75,10 @@ MODEL = Section(
         "layers": Key(
             ListOf("a list of layers, e.g. [{dense: 64}, relu, {dense: 10}]", LAYER, least=1),
             "The layers from input to output; the last one has one unit for each class.",
+        ),
+        "before": Key(
+            ListOf("a list of layers, e.g. [{dense: 16}, relu]", LAYER, least=1),
+            "Kind loss: layers that stand before the perturbed input; the attack perturbs what they return.",
         ),
         "keras": Key(_PATH, "Path of a .keras file, from the folder of the scenario file."),
         "factory": Key(

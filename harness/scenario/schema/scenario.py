@@ -1,28 +1,21 @@
-"""The whole file. Its settings (model, data, attack) are read at each point of the matrix, the rest once."""
+"""The whole file. Its settings (model, data, attack, training) are read at each point of the matrix, the rest once."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from harness.scenario.complaints import Report, describe
 from harness.scenario.node import Node, Path
 from harness.scenario.schema.forms import INVALID, Anything, Custom, Form, JsonSchema, ListOf, MapOf, OneOf, Text
 from harness.scenario.schema.mapping import REQUIRED, Key, Section
 from harness.scenario.schema.settings import SECTIONS, SETTINGS
-from harness.vocabulary import SUBJECTS, Verdict
+from harness.vocabulary import SUBJECTS, Kind, Verdict
 
 ANY = "any"
-KIND = "perturbation"
+KINDS = get_args(Kind)
+ANSWERS = ("equivalent", "different", "undecided")
 
 _LINE = Text("one line of text")
-_KINDS = OneOf("a kind", (KIND,))
-
-
-def _kind(node: Node, at: Path, report: Report) -> Any:
-    if node.value in ("loss", "training"):
-        report.at(node, at, f"this version runs kind {KIND} only, not yet {node.value}.")
-        return INVALID
-    return _KINDS.read(node, at, report)
 
 
 def _different(pair: Form) -> Custom:
@@ -63,6 +56,10 @@ EXPECT = Section(
             "Only in cases where each of these settings has this value, or one of a list of values.",
             default={},
         ),
+        "outcome": Key(
+            OneOf("an answer of the equivalence test", ANSWERS),
+            "Kind training with seeds of at least 2: what the equivalence test over the seeds must answer.",
+        ),
         "because": Key(_LINE, "Why this is so, in one line.", default=REQUIRED),
     },
     finish=_pair_or_group,
@@ -75,8 +72,9 @@ def _scenario(settings: dict[str, Form]) -> Section:
         {
             "summary": Key(_LINE, "What a reader learns from this scenario, in one line.", default=REQUIRED),
             "kind": Key(
-                Custom(_kind, _KINDS.schema()),
-                "What is compared. perturbation: the adversarial examples for a batch.",
+                OneOf("a kind", KINDS),
+                "What is compared. perturbation: the adversarial examples for a batch. loss: the losses of a batch and "
+                "the gradients of all weights. training: the weights after many steps from the same ones.",
                 default=REQUIRED,
             ),
             "tags": Key(
@@ -91,6 +89,7 @@ def _scenario(settings: dict[str, Form]) -> Section:
             "model": Key(settings["model"], SECTIONS["model"].description),
             "data": Key(settings["data"], SECTIONS["data"].description),
             "attack": Key(settings["attack"], SECTIONS["attack"].description),
+            "training": Key(settings["training"], SECTIONS["training"].description),
             "subjects": Key(_GROUP, "Who takes part. Default: all.", default=list(SUBJECTS)),
             "matrix": Key(
                 MapOf(
@@ -115,7 +114,6 @@ def _scenario(settings: dict[str, Form]) -> Section:
                 default=[],
             ),
         },
-        reserved={"training": f"this version runs kind {KIND} only, which trains nothing. Remove this section."},
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from harness.scenario.schema.attack import ATTACK
 from harness.scenario.schema.data import DATA
 from harness.scenario.schema.forms import Form
-from harness.scenario.schema.mapping import Section
+from harness.scenario.schema.mapping import Section, Shorthand
 from harness.scenario.schema.model import MODEL
+from harness.scenario.schema.training import TRAINING
 
-SECTIONS = {"model": MODEL, "data": DATA, "attack": ATTACK}
+SECTIONS = {"model": MODEL, "data": DATA, "attack": ATTACK, "training": TRAINING}
 """The sections of a scenario file that hold settings."""
 
 
@@ -16,8 +17,9 @@ def _settings(section: Section, prefix: str) -> dict[str, Form]:
     found: dict[str, Form] = {}
     for name, key in section.keys.items():
         found[f"{prefix}.{name}"] = key.form
-        if isinstance(key.form, Section):
-            found |= _settings(key.form, f"{prefix}.{name}")
+        inner = key.form.section if isinstance(key.form, Shorthand) else key.form
+        if isinstance(inner, Section):
+            found |= _settings(inner, f"{prefix}.{name}")
     return found
 
 
