@@ -12,7 +12,8 @@ from pebble import ProcessExpired
 
 from harness.bench.processes import MEGABYTE
 from harness.bench.rows import Row
-from harness.engine.work import Problem, compute_outcome, prepare_batch, prepare_weights
+from harness.engine.prepare import prepare_batch, prepare_weights
+from harness.engine.work import Problem, compute_outcome
 from harness.engine.workers import Workers
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.protocol import Environment

@@ -25,6 +25,16 @@ class ProblemReady:
 
 
 @dataclass(frozen=True)
+class Progressed:
+    """A subject's training for a case has come so far: ``step`` of ``steps``, over all of its seeds."""
+
+    case: Case
+    subject: str
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
 class OutcomeReady:
     """A subject has an outcome for a case."""
 
@@ -46,4 +56,4 @@ class Finished:
     run: Run
 
 
-Event: TypeAlias = Planned | ProblemReady | OutcomeReady | CaseJudged | Finished
+Event: TypeAlias = Planned | ProblemReady | Progressed | OutcomeReady | CaseJudged | Finished

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.engine import fingerprint
-from harness.engine.work import Problem, compute_outcome, prepare_batch, prepare_weights
+from harness.engine.prepare import prepare_batch, prepare_weights
+from harness.engine.work import Problem, compute_outcome
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.protocol import Environment, Unavailable
 from harness.subjects.registry import load_subject

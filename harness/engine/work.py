@@ -1,4 +1,4 @@
-"""The units of work: plain functions of serialisable values, run in a worker. They serve any pool of workers."""
+"""The unit of work: one subject's outcome for one case, a plain function of serialisable values, run in a worker."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from harness.engine.store import Store
+from harness.engine.trajectory import Course, finite, training_outcome
 from harness.oracle.classification import classification
 from harness.oracle.metrics import describe
 from harness.scenario import data as data_room
 from harness.scenario import models as models_room
-from harness.subjects.environments import TENSORFLOW_2
-from harness.subjects.protocol import Batch, Perturbation
+from harness.subjects.protocol import Batch, Perturbation, Subject
 from harness.subjects.registry import load_subject
 from harness.vocabulary import Case, HarnessError, Outcome, Unsupported, canonical_json, plain
 
@@ -37,63 +37,13 @@ class Problem:
         return {"weights": self.weights, "data": self.batch}
 
 
-def prepare_batch(store_root: Path, case: Case) -> dict[str, Any]:
-    """Stores the batch of a case. Returns its record: ``arrays`` and ``classes``."""
-    examples = data_room.load_split(case.data, case.data.get("split", "test"))
-    batch = data_room.select_batch(case.data, examples)
-    dtype = case.attack.get("dtype", "float32")
-    # Every dtype gets the float32 values: the question is what the computation does, not what the data was rounded to.
-    inputs = {
-        name: array.astype(np.float32).astype(dtype)
-        for name, array in data_room.named_inputs(case.data, batch.x).items()
-    }
-    arrays = {f"input/{name}": array for name, array in inputs.items()} | {"labels": batch.labels}
-    return {"arrays": Store(store_root).put_arrays(arrays), "classes": batch.classes}
-
-
-def prepare_weights(store_root: Path, case: Case) -> dict[str, Any]:
-    """Draws, loads or trains the weights of a case and stores them. Returns their record: ``arrays``."""
-    from harness.scenario.pretrain import pretrain
-
-    TENSORFLOW_2.begin()
-    examples = data_room.load_split(
-        case.data, "train" if case.model.get("pretrain") else case.data.get("split", "test")
-    )
-    shapes = {name: array.shape[1:] for name, array in data_room.named_inputs(case.data, examples.x[:1]).items()}
-    # Trained on logits whatever the model's output is, so that both forms of output get the same weights.
-    output = "logits" if "layers" in case.model else case.model.get("output", "logits")
-    model = models_room.build(case.model, shapes, output=output)
-    if "layers" in case.model:
-        models_room.set_weights(model, models_room.draw_weights(model, case.model.get("init", {})))
-    if case.model.get("weights"):
-        with np.load(case.model["weights"], allow_pickle=False) as arrays:
-            models_room.set_weights(model, [arrays[name] for name in arrays.files])
-    if case.model.get("pretrain"):
-        pretrain(model, case.data, examples, case.model["pretrain"], output=output)
-    _check_fits(model, {name: (1, *shape) for name, shape in shapes.items()}, examples.classes)
-    weights = {f"{index:03d}": array for index, array in enumerate(model.get_weights())}
-    return {"arrays": Store(store_root).put_arrays(weights)}
-
-
-def _check_fits(model: Any, shapes: Mapping[str, Sequence[int]], classes: int) -> None:
-    inputs = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    try:
-        output = np.asarray(model(next(iter(inputs.values())) if len(inputs) == 1 else inputs))
-    except Exception as error:  # Keras raises nearly anything for an input that does not fit
-        raise HarnessError(f"model: it cannot be called with inputs of shapes {shapes}: {error}") from error
-    if output.ndim != 2 or output.shape[1] < classes:
-        raise HarnessError(
-            f"model: its output has shape (batch, {', '.join(map(str, output.shape[1:]))}); "
-            f"the labels need (batch, {classes}), one column a class"
-        )
-
-
 @dataclass
 class WorkerModels:
     """The models of one problem. See ``harness.subjects.protocol.Models``."""
 
     section: Mapping[str, Any]
     weights: Sequence[np.ndarray]
+    weights_before: Sequence[np.ndarray]
     shapes: Mapping[str, Sequence[int]]
     kept: dict[tuple[str, str], Any] = field(default_factory=dict)
     output: str = field(init=False)
@@ -110,10 +60,22 @@ class WorkerModels:
         return self.kept[key]
 
     def build(self, *, dtype: str = "float32", output: str | None = None) -> Any:
-        model = models_room.build(self.section, self.shapes, dtype=dtype, output=output)
-        cast = [array.astype(dtype) if array.dtype == np.float32 else array for array in self.weights]
-        models_room.set_weights(model, cast)
+        shapes = self.shapes
+        if "before" in self.section:
+            shapes = {data_room.SINGLE_INPUT: tuple(self.build_before(dtype=dtype).output_shape[1:])}
+        model = models_room.build(self.section, shapes, dtype=dtype, output=output)
+        models_room.set_weights(model, _in_dtype(self.weights, dtype))
         return model
+
+    def build_before(self, *, dtype: str = "float32") -> Any:
+        before = models_room.build_before(self.section, self.shapes, dtype=dtype)
+        if before is not None:
+            models_room.set_weights(before, _in_dtype(self.weights_before, dtype))
+        return before
+
+
+def _in_dtype(weights: Sequence[np.ndarray], dtype: str) -> list[np.ndarray]:
+    return [array.astype(dtype) if array.dtype == np.float32 else array for array in weights]
 
 
 @functools.lru_cache(maxsize=1)
@@ -132,8 +94,11 @@ def _models(
     begin()
     _spare_the_frameworks()
     gc.collect()  # traces of the last models are full of cycles; left alone, they pile up by the hundred megabytes
-    arrays = Store(store_root).get_arrays(weights)
-    return WorkerModels(json.loads(section), [array for _, array in sorted(arrays.items())], dict(shapes))
+    arrays = sorted(Store(store_root).get_arrays(weights).items())
+    # Of kind training those of the first seed; the trainer is given the weights of every seed anyway.
+    own = [array for name, array in arrays if name.rpartition("/")[0] in ("", "000")]
+    before = [array for name, array in arrays if name.startswith("before/")]
+    return WorkerModels(json.loads(section), own, before, dict(shapes))
 
 
 @functools.cache
@@ -149,13 +114,19 @@ def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str
     implementation = load_subject(subject)
     arrays = store.get_arrays(problem.batch)
     inputs = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("input/")}
-    batch = Batch(inputs, arrays["labels"], problem.classes)
+    batch = Batch(inputs, arrays["labels"], problem.classes, arrays.get("sample_weights"))
     shapes = tuple((name, array.shape[1:]) for name, array in inputs.items())
     begin = implementation.ENVIRONMENT.begin
     models = _models(store_root, canonical_json(case.model), problem.weights, shapes, begin)
     if not models.declared:
         begin()  # code of the user's may draw random numbers; declared layers draw none outside of training
     try:
+        if case.kind == "loss":
+            begin()  # dropout draws
+            return plain(_loss_outcome(store, subject, implementation, models, batch, case))
+        if case.kind == "training":
+            weights = store.get_arrays(problem.weights)
+            return plain(training_outcome(store, subject, implementation, models, Course(batch, arrays), weights, case))
         perturbation = implementation.perturb(models, batch, case.attack)
         return plain(_stored(store, subject, perturbation, batch, output=models.output))
     except Unsupported as reason:
@@ -187,6 +158,27 @@ def _stored(store: Store, subject: str, perturbation: Perturbation, batch: Batch
             **describe(batch.inputs, perturbation.adversarial),
             "clean": classification(perturbation.clean_output, batch.labels, kind=output),
             "adversarial": classification(perturbation.adversarial_output, batch.labels, kind=output),
+        },
+    )
+
+
+def _loss_outcome(
+    store: Store, subject: str, implementation: Subject, models: WorkerModels, batch: Batch, case: Case
+) -> Outcome:
+    evidence = implementation.loss_evidence(models, batch, case.attack, case.training)
+    losses = {f"{name}_loss": np.asarray(getattr(evidence.losses, name)) for name in ("clean", "adversarial", "total")}
+    gradients = {f"gradient/{name}": gradient for name, gradient in evidence.gradients.items()}
+    return Outcome(
+        subject,
+        "ok",
+        seconds=evidence.seconds,
+        settings=dict(evidence.settings),
+        defaulted=evidence.defaulted,
+        arrays=store.put_arrays({**losses, **gradients, **evidence.evidence}),
+        summary={
+            "losses": {name: finite(value) for name, value in losses.items()},
+            "gradient_norm": {name: finite(np.linalg.norm(g.astype(np.float64))) for name, g in gradients.items()},
+            **evidence.figures,
         },
     )
 

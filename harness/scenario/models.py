@@ -38,6 +38,13 @@ def build(
     return loaded if dtype == "float32" else _in_dtype(loaded, dtype)
 
 
+def build_before(model: Mapping[str, Any], input_shapes: Mapping[str, Sequence[int]], *, dtype: str = "float32") -> Any:
+    """The layers that stand before the perturbed input, as a new Keras model; ``None`` where there are none."""
+    if "before" not in model:
+        return None
+    return _from_layers(model["before"], input_shapes, dtype=dtype, output="logits")
+
+
 def set_weights(model: Any, weights: Sequence[np.ndarray]) -> None:
     """Gives the model the weights, cast to its dtype. Raises ``HarnessError`` when they do not fit it."""
     wanted = [tuple(variable.shape) for variable in model.weights]
@@ -47,13 +54,13 @@ def set_weights(model: Any, weights: Sequence[np.ndarray]) -> None:
     model.set_weights([np.asarray(array) for array in weights])
 
 
-def draw_weights(model: Any, init: Mapping[str, Any]) -> list[np.ndarray]:
-    """Initial weights, drawn with NumPy in the order of ``model.weights``, float32.
+def draw_weights(model: Any, init: Mapping[str, Any], *, further: int = 0) -> list[np.ndarray]:
+    """Initial weights, drawn with NumPy in the order of ``model.weights``, float32, with ``init.seed + further``.
 
     Kernels follow ``init.scheme`` (Glorot & Bengio 2010; He et al. 2015) times ``init.scale``; biases and moving means
     are zero, batch normalisation's factors and moving variances one.
     """
-    generator = np.random.default_rng(init.get("seed", 0))
+    generator = np.random.default_rng(init.get("seed", 0) + further)
     draw = _SCHEMES[init.get("scheme", "glorot_uniform")]
     scale = init.get("scale", 1.0)
     return [_initial(variable, generator, draw, scale) for variable in model.weights]
@@ -106,7 +113,8 @@ def _layer(layer: Mapping[str, Any], dtype: str) -> Any:
 
     layers, kind = tf.keras.layers, layer["kind"]
     if kind == "dense":
-        return layers.Dense(layer["units"], dtype=dtype)
+        penalty = tf.keras.regularizers.L2(layer["l2"]) if "l2" in layer else None
+        return layers.Dense(layer["units"], kernel_regularizer=penalty, dtype=dtype)
     if kind == "conv":
         return layers.Conv2D(
             layer["filters"], layer["kernel"], strides=layer["strides"], padding=layer["padding"], dtype=dtype

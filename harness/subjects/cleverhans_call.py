@@ -40,7 +40,7 @@ def perturb_with(
     clean_output, adversarial_output = outputs_of(model, batch.inputs, adversarial)
     return Perturbation(
         adversarial=adversarial,
-        settings=_settings(fast_gradient_method, arguments, attack, output=models.output),
+        settings=settings_used(fast_gradient_method, arguments, attack, output=models.output),
         defaulted=tuple(name for name in ("labels", "clip", "loss", "loss_reduction") if name not in attack),
         clean_output=clean_output,
         adversarial_output=adversarial_output,
@@ -79,7 +79,7 @@ def _loss_fn(*, of_probabilities: bool, reduction: str) -> Callable[..., Any]:
     return lambda labels, logits: reduce(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
 
 
-def _settings(
+def settings_used(
     fast_gradient_method: Callable[..., Any], arguments: Mapping[str, Any], attack: Mapping[str, Any], *, output: str
 ) -> dict[str, Any]:
     """What the function used: the arguments it got, and its signature's defaults for the others."""

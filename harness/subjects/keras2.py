@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from harness.subjects.protocol import Batch
+from harness.subjects.translate import weight_names
 
 
 def as_model_input(inputs: Mapping[str, Any]) -> Any:
@@ -36,12 +39,13 @@ def predicted_labels(model: Any, inputs: Mapping[str, np.ndarray]) -> np.ndarray
     return output_of(model, inputs).argmax(axis=1).astype(np.int32)
 
 
-def cross_entropy(*, output: str, reduction: str) -> Any:
-    """Keras's cross-entropy of class indices, for a model that returns ``output``.
+def cross_entropy(*, output: str, reduction: str, smoothing: float = 0.0) -> Any:
+    """Keras's cross-entropy for a model that returns ``output``.
 
     Args:
         output: ``"logits"`` or ``"probabilities"``.
         reduction: ``"mean"`` over the batch, ``"sum"``, or ``"none"`` (one loss for each example).
+        smoothing: label smoothing. Keras has it for labels with one column a class only (``labels_for_loss``).
     """
     import tensorflow as tf
 
@@ -51,6 +55,59 @@ def cross_entropy(*, output: str, reduction: str) -> Any:
         "sum": reductions.SUM,
         "none": reductions.NONE,
     }
+    if smoothing:
+        return tf.keras.losses.CategoricalCrossentropy(
+            from_logits=output == "logits", reduction=keras_names[reduction], label_smoothing=smoothing
+        )
     return tf.keras.losses.SparseCategoricalCrossentropy(
         from_logits=output == "logits", reduction=keras_names[reduction]
     )
+
+
+def labels_for_loss(batch: Batch, *, smoothing: float) -> np.ndarray:
+    """The labels in the form that ``cross_entropy`` takes: class indices, or with smoothing one column a class."""
+    return np.eye(batch.classes, dtype=batch.dtype)[batch.labels] if smoothing else batch.labels
+
+
+def optimizer(section: Mapping[str, Any], *, scale: float) -> Any:
+    """The Keras optimizer of a case, with its rate times ``scale``."""
+    import tensorflow as tf
+
+    further: dict[str, Any] = {"jit_compile": False, "global_clipnorm": section["clip_norm"]}
+    if section["weight_decay"]:
+        further["weight_decay"] = section["weight_decay"]
+    rate = section["rate"] * scale
+    if section["kind"] == "sgd":
+        return tf.keras.optimizers.SGD(rate, section["momentum"], section["nesterov"], **further)
+    if section["kind"] == "adam":
+        return tf.keras.optimizers.Adam(rate, **further)
+    return tf.keras.optimizers.RMSprop(rate, momentum=section["momentum"], **further)
+
+
+def named_gradients(before: Any, model: Any, gradients: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Gradients by the names of the weights: those of the model ``before`` (or None) first, then the model's."""
+    first = weight_names((one.name for one in before.trainable_variables), before=True) if before is not None else []
+    names = [*first, *weight_names(one.name for one in model.trainable_variables)]
+    return {name: np.asarray(gradient) for name, gradient in zip(names, gradients, strict=True)}
+
+
+class KerasState:
+    """A Keras model and its optimizer, which several trajectories use one after the other."""
+
+    def __init__(self, model: Any, optimizer: Any):
+        optimizer.build(model.trainable_variables)
+        self._model, self._variables = model, list(optimizer.variables)
+        self._initial = [variable.numpy() for variable in self._variables]
+
+    def begin(self, weights: Sequence[np.ndarray]) -> None:
+        """See ``Trainer.begin``. Dropout draws the same numbers again."""
+        import tensorflow as tf
+
+        self._model.set_weights(list(weights))
+        for variable, value in zip(self._variables, self._initial, strict=True):
+            variable.assign(value)
+        tf.keras.utils.set_random_seed(0)
+
+    def weights(self) -> list[np.ndarray]:
+        """See ``Trainer.weights``."""
+        return self._model.get_weights()

@@ -1,17 +1,29 @@
-"""The attack in double precision, and what float32 could know of it: ``harness.reference.float64.yardstick``."""
+"""In double precision: the attack, and what float32 could know of it (``float64.yardstick``); a training step."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from harness import __version__
+from harness.oracle.noise import nudge
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.keras2 import as_model_input, outputs_of
-from harness.subjects.protocol import Batch, Models, Perturbation
-from harness.subjects.translate import CROSS_ENTROPY, target_class, timed
+from harness.subjects.protocol import Batch, Losses, LossEvidence, Models, Perturbation
+from harness.subjects.reference_training import Practice, ReferenceTrainer, evidence, train
+from harness.subjects.translate import (
+    CROSS_ENTROPY,
+    Objective,
+    single_input,
+    target_class,
+    timed,
+    training_defaulted,
+    training_loss_reduction,
+    training_settings,
+)
 from harness.vocabulary import Unsupported
 
 LIBRARY = "adversarial-harness"
@@ -79,3 +91,152 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
 def _by_name(arrays: Any, batch: Batch) -> dict[str, np.ndarray]:
     named = arrays if isinstance(arrays, Mapping) else dict.fromkeys(batch.inputs, arrays)
     return {name: np.asarray(array) for name, array in named.items()}
+
+
+_DRAWS = 8
+"""Steps in single precision, each on slightly other numbers, that tell how far float32 may be from double precision."""
+
+
+def loss_evidence(
+    models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]
+) -> LossEvidence:
+    """See ``Subject.loss_evidence``. ``evidence`` has ``uncertainty/NAME`` for every loss and gradient.
+
+    The uncertainty is sampled: the same step in single precision, on weights and inputs of which each was moved by one
+    unit in the last place, up or down by chance. It holds the rounding of the step as well as every sign of the input's
+    gradient that float32 cannot know.
+    """
+    exact = _in_double(batch)
+    practice = _practice(models, exact, attack, training)
+    result = evidence(practice, models, exact)
+    single = dataclasses.replace(batch, inputs={n: a.astype(np.float32) for n, a in batch.inputs.items()})
+    generator = np.random.default_rng(0)
+    furthest: dict[str, float] = dict.fromkeys(_figures(result), 0.0)
+    for _ in range(_DRAWS):
+        nudged = dataclasses.replace(single, inputs={n: nudge(a, generator) for n, a in single.inputs.items()})
+        drawn = _figures(evidence(practice, _Nudged(models, generator), nudged))
+        for name, value in _figures(result).items():
+            furthest[name] = max(furthest[name], float(np.abs(drawn[name] - value).max(initial=0.0)))
+    return dataclasses.replace(
+        result, evidence={f"uncertainty/{name}": np.float64(value) for name, value in furthest.items()}
+    )
+
+
+def trainer(models: Models, example: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> ReferenceTrainer:
+    """See ``Subject.trainer``. Steps take batches of any precision."""
+    exact = _in_double(example)
+    inner = train(_practice(models, exact, attack, training), models, exact, training)
+    return _DoubleTrainer(inner.practice, inner.compiled, inner.state)
+
+
+class _DoubleTrainer(ReferenceTrainer):
+    """Takes batches of any precision."""
+
+    def step(self, batch: Batch) -> Losses:
+        return super().step(_in_double(batch))
+
+
+class _Nudged:
+    """The problem's models with weights of which each is moved by one unit in the last place."""
+
+    def __init__(self, models: Models, generator: np.random.Generator):
+        self._models, self._generator = models, generator
+        self.output, self.declared = models.output, models.declared
+
+    def get(self, *, dtype: str = "float32", output: str | None = None) -> Any:
+        return self.build(dtype=dtype)
+
+    def build(self, *, dtype: str = "float32") -> Any:
+        return self._moved(self._models.build(dtype=dtype))
+
+    def build_before(self, *, dtype: str = "float32") -> Any:
+        before = self._models.build_before(dtype=dtype)
+        return before if before is None else self._moved(before)
+
+    def _moved(self, model: Any) -> Any:
+        model.set_weights([nudge(array, self._generator) for array in model.get_weights()])
+        return model
+
+
+def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> Practice:
+    import tensorflow as tf
+
+    from harness import reference
+
+    for stated, names in ((attack, ("epsilon", "norm")), (training, ("weighting",))):
+        for name in names:
+            if name not in stated:
+                raise Unsupported(f"{_NAME} follows no library, so it has no default {name}")
+    single_input(batch, _NAME)
+    if models.output != "logits":
+        raise Unsupported(f"{_NAME} computes the loss from logits, in a form that does not cancel")
+    model = models.get(dtype="float64")
+    by_mode = [layer.name for layer in model.layers if type(layer).__name__ in ("Dropout", "BatchNormalization")]
+    if by_mode and not {"mode", "attack_mode"} <= set(training):
+        raise Unsupported(f"{_NAME} follows no library, so it has no default mode, and {by_mode[0]} depends on it")
+    mode, attack_mode = training.get("mode", "training"), training.get("attack_mode", "training")
+    if "training" in (mode, attack_mode) and any("dropout" in name for name in by_mode):
+        raise Unsupported("dropout draws random numbers: there is no exact result to compare with")
+    weighting = training["weighting"]
+    objective = Objective(weighting["clean"], weighting["adversarial"])
+    reduction, smoothing = training_loss_reduction(attack), training.get("smoothing", 0.0)
+    reduce = tf.reduce_sum if reduction == "sum" else tf.reduce_mean
+
+    def loss_fn(labels: Any, logits: Any, sample_weights: Any = None) -> Any:
+        labels = labels * (1.0 - smoothing) + smoothing / labels.shape[1]
+        losses = tf.nn.softmax_cross_entropy_with_logits(tf.cast(labels, logits.dtype), logits)
+        return reduce(losses if sample_weights is None else losses * sample_weights)
+
+    clip = None if attack.get("clip") in (None, [None, None]) else attack["clip"]
+    flow = training.get("gradient_flow", "stopped")
+
+    def made(model: Any, before: Any) -> Any:
+        return reference.TrainingObjective(
+            model=model,
+            loss_fn=loss_fn,
+            attack=reference.TrainingAttack(
+                epsilon=attack["epsilon"],
+                norm=attack["norm"],
+                conventions=dataclasses.replace(reference.EXACT, gradient_flow=flow),
+                clip=tuple(clip or (None, None)),
+                labels=attack.get("labels", "given"),
+                loss_fn=lambda labels, logits: tf.nn.softmax_cross_entropy_with_logits(labels, logits),
+                training=attack_mode == "training",
+            ),
+            clean=objective.clean,
+            adversarial=objective.adversarial,
+            training=mode == "training",
+            before=before,
+        )
+
+    settings = {
+        "epsilon": attack["epsilon"],
+        "norm": attack["norm"],
+        "labels": attack.get("labels", "given"),
+        "clip": clip,
+        "loss": CROSS_ENTROPY,
+        "loss_reduction": reduction,
+        "feature_mask": None,
+        "dtype": "float64",
+    } | training_settings(
+        training,
+        objective,
+        gradient_flow=flow,
+        mode=mode,
+        attack_mode=attack_mode,
+        regularization="not added" if model.losses else None,
+    )
+    defaulted = tuple(name for name in ("labels", "clip", "loss_reduction") if name not in attack)
+    return Practice(made, smoothing, objective.scale, settings, (*defaulted, *training_defaulted(training)), one_hot=True)
+
+
+def _in_double(batch: Batch) -> Batch:
+    return dataclasses.replace(batch, inputs={name: array.astype(np.float64) for name, array in batch.inputs.items()})
+
+
+def _figures(result: LossEvidence) -> dict[str, np.ndarray]:
+    losses = {f"{name}_loss": getattr(result.losses, name) for name in ("clean", "adversarial", "total")}
+    return losses | {f"gradient/{name}": gradient for name, gradient in result.gradients.items()}
+
+
+_NAME = "reference-float64"

@@ -1,8 +1,13 @@
-"""The reimplementation under NSL's conventions: ``harness.reference.perturb``."""
+"""The reimplementation under NSL's conventions: ``harness.reference.perturb`` and ``TrainingObjective``.
+
+In training it takes on what NSL cannot express, too: predicted labels, a gradient through the perturbation, adversarial
+examples only. With one option set as the other library has it, what is left shows what that option does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +16,17 @@ from harness import __version__
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.keras2 import as_model_input, cross_entropy, outputs_of
 from harness.subjects.nsl_call import DEFAULTED, config_arguments, labels_for, settings_used
-from harness.subjects.protocol import Batch, Models, Perturbation
-from harness.subjects.translate import timed
+from harness.subjects.protocol import Batch, LossEvidence, Models, Perturbation
+from harness.subjects.reference_training import Practice, ReferenceTrainer, evidence, train
+from harness.subjects.translate import (
+    Objective,
+    as_multiplier,
+    single_input,
+    timed,
+    training_defaulted,
+    training_loss_reduction,
+    training_settings,
+)
 
 LIBRARY = "adversarial-harness"
 API = "harness.reference.perturb"
@@ -56,3 +70,68 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
 def _by_name(model: Any) -> Any:
     """The model as a function of named inputs, also where it has only one."""
     return lambda features: model(as_model_input(features), training=False)
+
+
+def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> LossEvidence:
+    """See ``Subject.loss_evidence``: the loop of NSL's documentation."""
+    return evidence(_practice(models, batch, attack, training, in_wrapper=False), models, batch)
+
+
+def trainer(models: Models, example: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> ReferenceTrainer:
+    """See ``Subject.trainer``: the training step of ``AdversarialRegularization``."""
+    return train(_practice(models, example, attack, training, in_wrapper=True), models, example, training)
+
+
+def _practice(
+    models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any], *, in_wrapper: bool
+) -> Practice:
+    """NSL's practice, changed where the case says so.
+
+    Args:
+        models, batch, attack, training: of the case.
+        in_wrapper: as ``AdversarialRegularization`` trains: in training mode, with a mean of its own and the model's
+            own losses. Otherwise the loop of the documentation, which has none of these.
+    """
+    from harness import reference
+
+    single_input(batch, "reference-nsl")
+    config = reference.make_adv_reg_config(**config_arguments(attack, batch))
+    reduction, smoothing = training_loss_reduction(attack), training.get("smoothing", 0.0)
+    loss_fn = cross_entropy(output=models.output, reduction=reduction, smoothing=smoothing)
+    if in_wrapper and reduction == "mean":
+        loss_fn = reference.mean_over_batch(loss_fn)
+    weighting = training.get("weighting")
+    if weighting and weighting["clean"] == 0:
+        objective = Objective(0.0, 1.0, weighting["adversarial"] if training.get("match_scale", True) else 1.0)
+    else:
+        objective = as_multiplier(training, default=config.multiplier, library="reference-nsl")
+    used = settings_used(config.adv_neighbor_config, attack, batch, reduction=reduction)
+    flow = training.get("gradient_flow", "stopped")
+    mode = training.get("mode", "training" if in_wrapper else "inference")
+    attack_mode = training.get("attack_mode", mode)
+
+    def made(model: Any, before: Any) -> Any:
+        return reference.TrainingObjective(
+            model=model,
+            loss_fn=loss_fn,
+            attack=reference.TrainingAttack(
+                epsilon=used["epsilon"],
+                norm=used["norm"],
+                conventions=replace(reference.NSL, gradient_flow=flow),
+                clip=tuple(used["clip"] or (None, None)),
+                labels=used["labels"],
+                training=attack_mode == "training",
+            ),
+            clean=objective.clean,
+            adversarial=objective.adversarial,
+            training=mode == "training",
+            before=before,
+            regularization=in_wrapper,
+        )
+
+    own = ("added" if in_wrapper else "not added") if models.get(dtype=batch.dtype).losses else None
+    settings = used | training_settings(
+        training, objective, gradient_flow=flow, mode=mode, attack_mode=attack_mode, regularization=own
+    )
+    defaulted = (*(name for name in DEFAULTED if name not in attack), *training_defaulted(training))
+    return Practice(made, smoothing, objective.scale, settings, defaulted)

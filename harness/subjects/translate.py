@@ -134,6 +134,59 @@ def refuse_sample_weights(training: Mapping[str, Any], library: str) -> None:
         raise Unsupported(f"{library} has no sample weights")
 
 
+def refuse_gradient_flow(training: Mapping[str, Any], flow: str, *, norm: str, library: str) -> None:
+    """Raises ``Unsupported`` where the case asks for another flow than ``flow``.
+
+    Under linf the perturbation is piecewise constant: there is no gradient to stop, so either word is true.
+    """
+    asked = training.get("gradient_flow", flow)
+    if asked != flow and norm != "linf":
+        passes = "stops the gradient at" if flow == "stopped" else "differentiates through"
+        raise Unsupported(f"{library} {passes} the perturbation, and has no option for it")
+
+
+def refuse_mode(training: Mapping[str, Any], key: str, mode: str, reason: str) -> None:
+    """Raises ``Unsupported`` with the reason where the case asks for another mode than ``mode``."""
+    if training.get(key, mode) != mode:
+        raise Unsupported(reason)
+
+
+def training_defaulted(training: Mapping[str, Any]) -> tuple[str, ...]:
+    """Settings of the training that the case leaves to the library."""
+    return tuple(name for name in ("weighting", "gradient_flow", "mode", "attack_mode") if name not in training)
+
+
+def training_settings(
+    training: Mapping[str, Any],
+    objective: Objective,
+    *,
+    gradient_flow: str,
+    mode: str,
+    attack_mode: str,
+    regularization: str | None,
+) -> dict[str, Any]:
+    """What a subject used in a training step, for the report.
+
+    Args:
+        training: the stated settings.
+        objective: how the losses were weighed.
+        gradient_flow, mode, attack_mode: what held.
+        regularization: ``added`` or ``not added``: what became of the model's own losses; None where it has none.
+    """
+    optimizer = training.get("optimizer")
+    rate = {"rate": optimizer["rate"] * objective.scale} if optimizer else {}
+    return {
+        "objective": objective.settings() | rate,
+        "gradient_flow": training.get("gradient_flow", gradient_flow),
+        "mode": mode,
+        "attack_mode": attack_mode,
+        "smoothing": training.get("smoothing", 0.0),
+        "sample_weights": sample_weights_text(training),
+        "regularization": regularization,
+        **({"optimizer": dict(optimizer)} if optimizer else {}),
+    }
+
+
 def training_loss_reduction(attack: Mapping[str, Any]) -> str:
     """How the losses of a batch become the loss that is minimised: ``mean`` unless the case says ``sum``."""
     return attack.get("loss_reduction", "mean")

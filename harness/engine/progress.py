@@ -1,0 +1,52 @@
+"""How far a long task is: its worker writes it to a small file, and the starting process looks there now and then."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from harness.vocabulary import content_hash
+
+_EVERY = 0.5
+"""Seconds from one word to the next."""
+
+
+def _path(root: Path, case: str, subject: str) -> Path:
+    return root / "progress" / f"{content_hash([case, subject])[:32]}.txt"
+
+
+class Teller:
+    """Counts the steps of one outcome and tells now and then. That nobody can be told must not cost the outcome."""
+
+    def __init__(self, root: Path, case: str, subject: str, *, total: int):
+        self._path, self._total = _path(root, case, subject), total
+        self._done, self._said = 0, time.monotonic()
+
+    def step(self) -> None:
+        """One more step is done."""
+        self._done += 1
+        now = time.monotonic()
+        if now - self._said < _EVERY:
+            return
+        self._said = now
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(f"{self._done} {self._total}", encoding="ascii")
+            os.replace(temporary, self._path)  # noqa: PTH105
+
+    def done(self) -> None:
+        """Nothing more will be told."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def told(root: Path, case: str, subject: str) -> tuple[int, int] | None:
+    """Steps done and steps in all; ``None`` when nothing has been told."""
+    try:
+        done, total = _path(root, case, subject).read_text(encoding="ascii").split()
+        return int(done), int(total)
+    except (OSError, ValueError):
+        return None
