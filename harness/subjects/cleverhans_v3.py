@@ -1,12 +1,11 @@
-"""CleverHans 3.1.0: ``cleverhans.attacks.FastGradientMethod.generate``, the API for TensorFlow 1."""
+"""CleverHans 3.1.0: ``cleverhans.attacks.FastGradientMethod.generate``, the API for TensorFlow 1.
+
+Its loss for adversarial training, ``cleverhans.loss.CrossEntropy``, is run in ``cleverhans_v3_training``.
+"""
 
 from __future__ import annotations
 
-import collections
-import collections.abc
 import inspect
-import sys
-import types
 import warnings
 import weakref
 from collections.abc import Mapping
@@ -15,25 +14,23 @@ from typing import Any
 
 import numpy as np
 
+from harness.subjects.cleverhans_v3_library import (
+    NAME,
+    attack_arguments,
+    clip_used,
+    import_cleverhans,
+    refuse_what_the_attack_has_not,
+)
+from harness.subjects.cleverhans_v3_training import loss_evidence, trainer
 from harness.subjects.environments import CLEVERHANS_V3, TENSORFLOW_1, version_in
 from harness.subjects.protocol import Batch, Models, Perturbation
-from harness.subjects.translate import (
-    CROSS_ENTROPY,
-    ORDERS,
-    norm_of_order,
-    refuse_feature_mask,
-    single_input,
-    target_class,
-    timed,
-    two_sided_clip,
-)
-from harness.vocabulary import Unsupported
+from harness.subjects.translate import CROSS_ENTROPY, norm_of_order, single_input, target_class, timed
+
+__all__ = ["generate_arguments", "import_cleverhans", "loss_evidence", "perturb", "trainer", "version"]
 
 LIBRARY = "cleverhans"
 API = "cleverhans.attacks.FastGradientMethod.generate"
 ENVIRONMENT = TENSORFLOW_1
-
-_NAME = "cleverhans-v3"
 
 
 def version() -> str:
@@ -42,29 +39,10 @@ def version() -> str:
     return version_in(CLEVERHANS_V3, LIBRARY, mend=mend)
 
 
-def import_cleverhans() -> tuple[types.ModuleType, types.ModuleType]:
-    """TensorFlow as version 1 and the library on it, in a process of its environment."""
-    import tensorflow.compat.v1 as tf1  # pyright: ignore[reportMissingImports]  (TensorFlow makes it when imported)
-
-    # Python 3.10 moved it to collections.abc; the library looks for it in the old place.
-    setattr(collections, "Hashable", collections.abc.Hashable)  # noqa: B010
-    # Imported by an attack (SPSA) that is not compared here.
-    sys.modules.setdefault("tensorflow_addons", types.ModuleType("tensorflow_addons"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import cleverhans.attacks  # pyright: ignore[reportMissingImports]  (3.1.0, in its own folder)
-        import cleverhans.model  # pyright: ignore[reportMissingImports]
-
-        return tf1, cleverhans
-
-
 def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturbation:
     """See ``Subject.perturb``."""
-    x = single_input(batch, _NAME)
-    refuse_feature_mask(attack, _NAME)
-    if models.output != "logits":
-        raise Unsupported(f"{_NAME} takes logits only: it asserts that it is not given the output of a softmax")
-    two_sided_clip(attack, _NAME)
+    refuse_what_the_attack_has_not(models, batch, attack)
+    x = single_input(batch, NAME)
     graph = _graph_for(models, batch.dtype, x.shape)
     try:
         return _perturb_in(graph, x, batch, attack)
@@ -164,20 +142,13 @@ def _renewed(models: Models, dtype: str, shape: tuple[int, ...]) -> _Graph:
 
 def generate_arguments(tf1: Any, attack: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
     """Arguments of ``generate`` for what the case states; the rest stays the library's default."""
-    arguments: dict[str, Any] = {}
-    if "epsilon" in attack:
-        arguments["eps"] = attack["epsilon"]
-    if "norm" in attack:
-        arguments["ord"] = ORDERS[attack["norm"]]
+    arguments = attack_arguments(attack)
     one_hot = np.eye(batch.classes, dtype=batch.dtype)
     target = target_class(attack)
     if target is not None:
         arguments["y_target"] = tf1.constant(np.repeat(one_hot[target][None], len(batch.labels), axis=0))
     elif attack.get("labels") == "given":
         arguments["y"] = tf1.constant(one_hot[batch.labels])
-    clip = two_sided_clip(attack, _NAME)
-    if clip is not None:
-        arguments["clip_min"], arguments["clip_max"] = clip
     if "loss_reduction" in attack:
         reduce = {"none": tf1.identity, "mean": tf1.reduce_mean, "sum": tf1.reduce_sum}[attack["loss_reduction"]]
         arguments["loss_fn"] = lambda labels, logits: reduce(
@@ -188,13 +159,12 @@ def generate_arguments(tf1: Any, attack: Mapping[str, Any], batch: Batch) -> dic
 
 def _settings(used: Mapping[str, Any], attack: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
     """What the library used: the arguments it got, and the defaults of its ``parse_params`` for the others."""
-    clip = [used["clip_min"], used["clip_max"]]
     stated_labels = used["y"] is not None or used["y_target"] is not None
     return {
         "epsilon": float(used["eps"]),
         "norm": norm_of_order(used["ord"]),
         "labels": attack["labels"] if stated_labels else "predicted",
-        "clip": None if clip == [None, None] else clip,
+        "clip": clip_used(used),
         "loss": CROSS_ENTROPY,
         "loss_reduction": attack.get("loss_reduction", "none"),
         "feature_mask": None,
