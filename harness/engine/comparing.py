@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -11,12 +11,17 @@ import numpy as np
 
 from harness.engine.record import by_prefix
 from harness.engine.store import Store
+from harness.oracle import gradients, trajectories
+from harness.oracle.equivalence import equivalences
 from harness.oracle.metrics import Yardstick, compare
 from harness.oracle.verdicts import Tolerance, judge, judge_statuses, sentence
 from harness.vocabulary import YARDSTICK, Case, Comparison, Outcome, Verdict
 
 _SHARED_WITH_YARDSTICK = ("epsilon", "norm", "labels", "clip", "loss", "feature_mask")
 """Settings that both sides must share with the yardstick before it may excuse a difference between them."""
+
+_SHARED_IN_LOSS = ("loss_reduction", "smoothing", "sample_weights", "mode", "attack_mode", "gradient_flow")
+"""The same of kind loss, besides. The flow is none of them under linf, where there is nothing to flow."""
 
 
 def compare_case(
@@ -31,75 +36,127 @@ def compare_case(
         outcomes: by subject.
         tolerance: what counts as round-off.
     """
-    inputs = by_prefix(store.get_arrays(batch), "input")
-    arrays = {name: store.get_arrays(outcome.arrays) for name, outcome in outcomes.items() if outcome.arrays}
-    pairs = combinations([name for name in case.subjects if name in outcomes], 2)
-    compared = [
-        _compare_pair(case, inputs, arrays, outcomes[left], outcomes[right], outcomes.get(YARDSTICK), tolerance)
-        for left, right in pairs
-    ]
+    inputs = by_prefix(store.get_arrays(batch), "input") if case.kind == "perturbation" else {}
+    sides = {
+        name: _Side(outcome, store.get_arrays(outcome.arrays), _predictions(store, outcome))
+        for name, outcome in outcomes.items()
+        if outcome.arrays
+    }
+    pairs = combinations([outcomes[name] for name in case.subjects if name in outcomes], 2)
+    compared = [_compare_pair(case, inputs, sides, left, right, tolerance) for left, right in pairs]
     return tuple(_with_note(comparison, compared) for comparison in compared)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """An outcome with its arrays, and of kind training the predictions of the trained models."""
+
+    outcome: Outcome
+    arrays: Mapping[str, np.ndarray]
+    predictions: np.ndarray | None = None
+
+    @property
+    def scale(self) -> float:
+        return self.outcome.settings["objective"]["scale"]
+
+
+def _predictions(store: Store, outcome: Outcome) -> np.ndarray | None:
+    evaluation = outcome.summary.get("evaluation")
+    return store.get_arrays(evaluation["arrays"])["predictions"] if evaluation else None
 
 
 def _compare_pair(
     case: Case,
     inputs: Mapping[str, np.ndarray],
-    arrays: Mapping[str, Mapping[str, np.ndarray]],
+    sides: Mapping[str, _Side],
     left: Outcome,
     right: Outcome,
-    yardstick: Outcome | None,
     tolerance: Tolerance,
 ) -> Comparison:
     verdict = judge_statuses(left.status, right.status)
     if verdict is not None:
         reasons = [f"{side.subject}: {side.status}: {side.reason}" for side in (left, right) if side.status != "ok"]
         return _expected(case, Comparison(left.subject, right.subject, verdict, "; ".join(reasons)))
-    metrics = compare(
-        inputs,
-        by_prefix(arrays[left.subject], "adversarial"),
-        by_prefix(arrays[right.subject], "adversarial"),
-        epsilon=max(left.settings["epsilon"], right.settings["epsilon"]),
-        yardstick=_yardstick_for(left, right, arrays, yardstick),
-    )
-    verdict = judge(metrics, tolerance)
+    metrics = _metrics(case, inputs, sides[left.subject], sides[right.subject], sides.get(YARDSTICK))
+    verdict = judge(metrics, tolerance, kind=case.kind)
     return _expected(
         case,
         Comparison(
             left.subject,
             right.subject,
             verdict,
-            sentence(verdict, metrics, tolerance),
+            sentence(verdict, metrics, tolerance, kind=case.kind),
             metrics=metrics,
             tolerance=asdict(tolerance),
         ),
     )
 
 
-def _yardstick_for(
-    left: Outcome, right: Outcome, arrays: Mapping[str, Mapping[str, np.ndarray]], yardstick: Outcome | None
-) -> Yardstick | None:
+def _metrics(
+    case: Case, inputs: Mapping[str, np.ndarray], left: _Side, right: _Side, yardstick: _Side | None
+) -> dict[str, Any]:
+    if case.kind == "training":
+        metrics = trajectories.compare(
+            left.arrays, right.arrays, left_predictions=left.predictions, right_predictions=right.predictions
+        )
+        accuracies = [side.outcome.summary["evaluation"]["seeds"] for side in (left, right)]
+        return metrics | {"equivalence": equivalences(*accuracies, margin=case.training["margin"])}
+    excuse = _yardstick_for(case, left.outcome, right.outcome, yardstick)
+    if case.kind == "loss":
+        uncertainty = by_prefix(excuse.arrays, "uncertainty") if excuse else None
+        return gradients.compare(
+            left.arrays, right.arrays, left_scale=left.scale, right_scale=right.scale, uncertainty=uncertainty
+        )
+    return compare(
+        inputs,
+        by_prefix(left.arrays, "adversarial"),
+        by_prefix(right.arrays, "adversarial"),
+        epsilon=max(left.outcome.settings["epsilon"], right.outcome.settings["epsilon"]),
+        yardstick=Yardstick(by_prefix(excuse.arrays, "uncertainty"), by_prefix(excuse.arrays, "undetermined"))
+        if excuse
+        else None,
+    )
+
+
+def _yardstick_for(case: Case, left: Outcome, right: Outcome, yardstick: _Side | None) -> _Side | None:
     """What float32 could know, where both sides were asked the yardstick's question; else nothing is excused."""
-    if yardstick is None or yardstick.status != "ok":
+    if yardstick is None or yardstick.outcome.status != "ok":
         return None
-    for name in _SHARED_WITH_YARDSTICK:
-        if not left.settings[name] == right.settings[name] == yardstick.settings[name]:
+    shared = _SHARED_WITH_YARDSTICK + (_SHARED_IN_LOSS if case.kind == "loss" else ())
+    for name in shared:
+        if name == "gradient_flow" and yardstick.outcome.settings["norm"] == "linf":
+            continue
+        if name in ("mode", "attack_mode") and not _depends_on_mode(case):
+            continue
+        if not left.settings[name] == right.settings[name] == yardstick.outcome.settings[name]:
             return None
-    measured = arrays[YARDSTICK]
-    return Yardstick(by_prefix(measured, "uncertainty"), by_prefix(measured, "undetermined"))
+    return yardstick
+
+
+def _depends_on_mode(case: Case) -> bool:
+    """Whether the model may compute something else in training; of one that is not declared nobody knows."""
+    layers = [*case.model.get("before", ()), *case.model.get("layers", ())]
+    return "layers" not in case.model or any(layer["kind"] in ("dropout", "batchnorm") for layer in layers)
 
 
 def _expected(case: Case, comparison: Comparison) -> Comparison:
     expectation = case.expectations.get(f"{comparison.left}|{comparison.right}")
     if expectation is None:
         return comparison
+    answered = not expectation.outcome or _clean_answer(comparison) == expectation.outcome
     return Comparison(
         **{
             **vars(comparison),
             "expected": str(expectation.verdict),
             "because": expectation.because,
-            "status": "expected" if _meets(comparison.verdict, expectation.verdict) else "unexpected",
+            "status": "expected" if _meets(comparison.verdict, expectation.verdict) and answered else "unexpected",
         }
     )
+
+
+def _clean_answer(comparison: Comparison) -> str:
+    """What the equivalence test says of the clean accuracy; empty where there was none."""
+    return ((comparison.metrics.get("equivalence") or {}).get("clean") or {}).get("answer", "")
 
 
 def _meets(verdict: Verdict, expected: Verdict) -> bool:

@@ -38,7 +38,13 @@ def weights_key(case: Case) -> str:
         {
             "model": {name: _with_content(name, value) for name, value in model.items()},
             "data": {name: _with_content(name, value) for name, value in data.items()},
-            "code": code_hash([_ROOT / "scenario" / f"{name}.py" for name in ("models", "data", "pretrain")]),
+            "seeds": case.training["seeds"] if case.kind == "training" else None,
+            "code": code_hash(
+                [
+                    _ROOT / "engine" / "prepare.py",
+                    *(_ROOT / "scenario" / f"{name}.py" for name in ("models", "data", "pretrain")),
+                ]
+            ),
             "environment": environment(),
         }
     )
@@ -50,7 +56,9 @@ def batch_key(case: Case) -> str:
         {
             "data": {name: _with_content(name, value) for name, value in case.data.items()},
             "dtype": case.attack.get("dtype", "float32"),
-            "code": code_hash([_ROOT / "scenario" / "data.py"]),
+            "course": {name: case.training.get(name) for name in ("steps", "batch_size", "seeds", "seed")},
+            "sample_weights": case.training.get("sample_weights"),
+            "code": code_hash([_ROOT / "engine" / "prepare.py", _ROOT / "scenario" / "data.py"]),
             "scikit-learn": _version("scikit-learn"),
             "numpy": _version("numpy"),
         }
@@ -67,8 +75,32 @@ def outcome_key(case: Case, name: str, *, identity: Mapping[str, str], subject: 
             "model": {name: _with_content(name, value) for name, value in case.model.items()},
             "identity": dict(identity),
             "attack": dict(case.attack),
+            "training": {name: value for name, value in case.training.items() if name != "margin"},
             "environment": environment(),
             "code": _code_of(name),
+        }
+    )
+
+
+def evaluation_key(case: Case, *, data: str, arrays: str) -> str:
+    """Key of the evaluation of what a training left."""
+    return content_hash(
+        {
+            "model": {name: _with_content(name, value) for name, value in case.model.items()},
+            "attack": {name: case.attack.get(name) for name in ("norm", "clip")},
+            "evaluate": case.training["evaluate"],
+            "data": data,
+            "arrays": arrays,
+            "environment": environment(),
+            "code": code_hash(
+                sorted(
+                    [
+                        _ROOT / "engine" / "evaluate.py",
+                        _ROOT / "scenario" / "models.py",
+                        *(_ROOT / "reference").glob("*.py"),
+                    ]
+                )
+            ),
         }
     )
 
@@ -79,7 +111,8 @@ def _code_of(subject: str) -> str:
     modules = {name.replace("-", "_") for name in SUBJECTS}
     others = modules - {subject.replace("-", "_")}
     files = [path for path in (_ROOT / "subjects").glob("*.py") if path.stem not in others]
-    files += [_ROOT / "scenario" / "models.py", _ROOT / "scenario" / "data.py", _ROOT / "engine" / "work.py"]
+    files += [_ROOT / "scenario" / "models.py", _ROOT / "scenario" / "data.py", _ROOT / "oracle" / "noise.py"]
+    files += [_ROOT / "engine" / "work.py", _ROOT / "engine" / "trajectory.py"]
     if subject.startswith("reference-"):
         files += (_ROOT / "reference").glob("*.py")
     return code_hash(sorted(files))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engine import fingerprint
+from harness.engine.evaluate import evaluate_training
 from harness.engine.prepare import prepare_batch, prepare_weights
 from harness.engine.work import Problem, compute_outcome
 from harness.subjects.environments import TENSORFLOW_2
@@ -21,13 +22,13 @@ class Task:
     """One function call in a worker.
 
     Attributes:
-        kind: of its record in the store: ``weights``, ``batch`` or ``outcome``.
+        kind: of its record in the store: ``weights``, ``batch``, ``outcome`` or ``evaluation``.
         key: of its record.
         case: that it is for, or the first of several.
         environment: of the worker.
         function: returns the record, a JSON mapping.
         arguments: of the function.
-        subject: of an outcome; empty for the others.
+        subject: of an outcome or an evaluation; empty for the others.
     """
 
     kind: str
@@ -82,6 +83,20 @@ def outcome_tasks(
             environment = load_subject(name).ENVIRONMENT
             tasks.append(Task("outcome", key, case, environment, compute_outcome, (store, case, problem, name), name))
     return tasks
+
+
+def evaluation_task(case: Case, problem: Problem, subject: str, arrays: str, store: Path) -> Task:
+    """The evaluation of what a subject trained.
+
+    Args:
+        case: of kind training.
+        problem: of the case.
+        subject: its name.
+        arrays: hash of the outcome's arrays.
+        store: folder of the store.
+    """
+    key = fingerprint.evaluation_key(case, data=problem.batch, arrays=arrays)
+    return Task("evaluation", key, case, TENSORFLOW_2, evaluate_training, (store, case, problem.batch, arrays), subject)
 
 
 def describe_subjects(names: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -112,6 +112,12 @@ class Run:
         return by_prefix(self.arrays(outcome.arrays), "adversarial")
 
 
+def arrays_of(outcome: Outcome) -> list[str]:
+    """Hashes of all arrays of an outcome: its own, and those of its evaluation."""
+    own = [outcome.arrays] if outcome.arrays else []
+    return [*own, *([outcome.summary["evaluation"]["arrays"]] if "evaluation" in outcome.summary else [])]
+
+
 def by_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The arrays named ``prefix/NAME``, by ``NAME``."""
     return {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
@@ -124,7 +130,8 @@ def save_run(run: Run, folder: Path) -> Run:
     target = Store(folder)
     named = set()
     for record in run.cases:
-        named.update(record.identity.values(), (outcome.arrays for outcome in record.outcomes if outcome.arrays))
+        named.update(record.identity.values())
+        named.update(digest for outcome in record.outcomes for digest in arrays_of(outcome))
     for digest in named:
         _link_or_copy(run.store.path_of(digest), target.path_of(digest))
     write_atomically(folder / "run.json", (json.dumps(_to_json(run), indent=1, allow_nan=False) + "\n").encode())
@@ -190,7 +197,7 @@ def _to_json(run: Run) -> dict[str, Any]:
 def _case_record(body: dict[str, Any]) -> CaseRecord:
     outcomes, comparisons, identity = body.pop("outcomes"), body.pop("comparisons"), body.pop("identity")
     expectations = {
-        pair: Expectation(Verdict(one["verdict"]), one["because"], Location(**one["location"]))
+        pair: Expectation(**{**one, "verdict": Verdict(one["verdict"]), "location": Location(**one["location"])})
         for pair, one in body.pop("expectations").items()
     }
     lists = {name: tuple(body.pop(name)) for name in ("subjects", "tags")}

@@ -12,10 +12,10 @@ from typing import Any
 
 from harness.engine import fingerprint
 from harness.engine.comparing import compare_case
-from harness.engine.events import CaseJudged, Event, Finished, OutcomeReady, Planned, ProblemReady
-from harness.engine.plan import describe_subjects, outcome_tasks, preparation_tasks, problem_of
+from harness.engine.events import CaseJudged, Event, Finished, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.engine.plan import describe_subjects, evaluation_task, outcome_tasks, preparation_tasks, problem_of
 from harness.engine.record import CaseRecord, Run
-from harness.engine.schedule import Done, run_tasks, worker_limits
+from harness.engine.schedule import Ahead, Done, run_tasks, worker_limits
 from harness.engine.store import Store
 from harness.engine.work import Problem
 from harness.engine.workers import Workers
@@ -109,6 +109,8 @@ def _prepare(
     records: dict[tuple[str, str], Mapping[str, Any]] = {}
     failures = []
     for done in _run(tasks, store, workers, options):
+        if isinstance(done, Ahead):
+            continue
         if done.failure:
             failures.append(f"{done.task.case.location}: {done.reason}")
         records[done.task.kind, done.task.key] = done.record
@@ -140,7 +142,11 @@ def _compute(
 ) -> Iterator[Event]:
     """Gets every outcome, and compares a case once it has all of its own."""
     outcomes: dict[str, dict[str, Outcome]] = {case.id: {} for case in cases}
-    for case, outcome in _all_outcomes(cases, problems, subjects, store, workers, options):
+    for found in _all_outcomes(cases, problems, subjects, store, workers, options):
+        if isinstance(found, Progressed):
+            yield found
+            continue
+        case, outcome = found
         yield OutcomeReady(case, outcome)
         arrived = outcomes[case.id]
         arrived[outcome.subject] = outcome
@@ -157,20 +163,52 @@ def _all_outcomes(
     store: Store,
     workers: Workers,
     options: Options,
-) -> Iterator[tuple[Case, Outcome]]:
+) -> Iterator[tuple[Case, Outcome] | Progressed]:
     for case in cases:
         for name in case.subjects:
             if "unavailable" in subjects[name]:
                 yield case, Outcome(name, "error", reason=subjects[name]["unavailable"])
+    trained: list[tuple[Case, Outcome]] = []
     for done in _run(outcome_tasks(cases, problems, subjects, store.root), store, workers, options):
-        if done.failure:
+        if isinstance(done, Ahead):
+            yield Progressed(done.task.case, done.task.subject, done.step, done.steps)
+        elif done.failure:
             yield done.task.case, Outcome(done.task.subject, done.failure, reason=done.reason)
         else:
             outcome = Outcome(**{**done.record, "defaulted": tuple(done.record["defaulted"])})
-            yield done.task.case, replace(outcome, from_store=done.from_store)
+            outcome = replace(outcome, from_store=done.from_store)
+            if done.task.case.kind == "training" and outcome.arrays:
+                trained.append((done.task.case, outcome))
+            else:
+                yield done.task.case, outcome
+    yield from _evaluated(trained, problems, store, workers, options)
 
 
-def _run(tasks: Sequence[Any], store: Store, workers: Workers, options: Options) -> Iterator[Done]:
+def _evaluated(
+    trained: Sequence[tuple[Case, Outcome]],
+    problems: Mapping[str, Problem],
+    store: Store,
+    workers: Workers,
+    options: Options,
+) -> Iterator[tuple[Case, Outcome]]:
+    """The outcomes of trainings with their evaluation. One that fails costs its outcome: half of it is no result."""
+    tasks = {}
+    waiting: dict[str, list[tuple[Case, Outcome]]] = {}
+    for case, outcome in trained:
+        task = evaluation_task(case, problems[case.id], outcome.subject, outcome.arrays, store.root)
+        tasks[task.key] = task
+        waiting.setdefault(task.key, []).append((case, outcome))  # two subjects may have left the same bits
+    for done in _run(list(tasks.values()), store, workers, options):
+        if isinstance(done, Ahead):
+            continue
+        for case, outcome in waiting[done.task.key]:
+            if done.failure:
+                yield case, Outcome(outcome.subject, done.failure, reason=f"its evaluation: {done.reason}")
+            else:
+                yield case, replace(outcome, summary={**outcome.summary, "evaluation": done.record})
+
+
+def _run(tasks: Sequence[Any], store: Store, workers: Workers, options: Options) -> Iterator[Done | Ahead]:
     return run_tasks(
         tasks, store=store, workers=workers, jobs=options.jobs, timeout=options.timeout, fresh=options.fresh
     )

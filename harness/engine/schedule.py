@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pebble import ProcessExpired
 
+from harness.engine import progress
 from harness.engine.plan import Task
 from harness.engine.store import Store
 from harness.engine.workers import Workers
@@ -38,10 +39,25 @@ class Done:
     from_store: bool = False
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """A task that is still running has done ``step`` of its ``steps``."""
+
+    task: Task
+    step: int
+    steps: int
+
+
+_LOOK_EVERY = 0.5
+"""Seconds from one look at how far the running tasks are to the next."""
+
+
 def run_tasks(
     tasks: Sequence[Task], *, store: Store, workers: Workers, jobs: int, timeout: float, fresh: bool
-) -> Iterator[Done]:
+) -> Iterator[Done | Ahead]:
     """Yields every task once it is done: first what the store has, then the rest as it is finished.
+
+    In between, how far long ones are.
 
     Args:
         tasks: to do, in the order in which to start them.
@@ -80,7 +96,11 @@ def run_tasks(
 
     start()
     while running:
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        finished, _ = wait(running, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+        for task in running.values():
+            told = progress.told(store.root, task.case.id, task.subject) if task.kind == "outcome" else None
+            if told:
+                yield Ahead(task, *told)
         ended = [(running.pop(future), future) for future in finished]
         start()  # before anything else: the workers compute while this process keeps and compares what they returned
         for task, future in ended:

@@ -116,9 +116,7 @@ class TrainingObjective:
             adversarial = self.loss_fn(labels, self.model(attacked, training=self.training), sample_weights)
             total = _weighed(clean, self.clean) + _weighed(adversarial, self.adversarial)
             total = tf.add_n([total, *self._own_losses()])
-        return TrainingLosses(clean, adversarial, total), tape.gradient(
-            total, list(variables), unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
+        return TrainingLosses(clean, adversarial, total), _gradients(tape, total, variables)
 
     @property
     def _one_pass_serves_both(self) -> bool:
@@ -131,18 +129,16 @@ class TrainingObjective:
         self, x: tf.Tensor, labels: Any, sample_weights: Any, variables: Sequence[Any]
     ) -> tuple[TrainingLosses, list[tf.Tensor]]:
         """Two forward and two backward passes: the least that the work can cost."""
-        variables = list(variables)
         with tf.GradientTape() as tape:
             tape.watch(x)
             clean = self.loss_fn(labels, self.model(x, training=self.training), sample_weights)
-        zero = tf.UnconnectedGradients.ZERO
-        gradient, *of_clean = tape.gradient(clean, [x, *variables], unconnected_gradients=zero)
+        gradient, *of_clean = _gradients(tape, clean, [x, *variables])
         attacked = tf.stop_gradient(self.attack.move(x, gradient))
         with tf.GradientTape() as tape:
             adversarial = self.loss_fn(labels, self.model(attacked, training=self.training), sample_weights)
             # The weight goes in where the backward pass starts, as in NSL: the same roundings.
             rest = tf.add_n([_weighed(adversarial, self.adversarial), *self._own_losses()])
-        of_rest = tape.gradient(rest, variables, unconnected_gradients=zero)
+        of_rest = _gradients(tape, rest, variables)
         gradients = [_weighed(first, self.clean) + second for first, second in zip(of_clean, of_rest, strict=True)]
         return TrainingLosses(clean, adversarial, _weighed(clean, self.clean) + rest), gradients
 
@@ -156,8 +152,7 @@ class TrainingObjective:
                 loss = self.loss_fn(labels, predictions, sample_weights)
             else:
                 loss = self.attack.loss_fn(labels, predictions)
-        gradient = tape.gradient(loss, features, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return self.attack.move(features, tf.convert_to_tensor(gradient))
+        return self.attack.move(features, *_gradients(tape, loss, [features]))
 
     def _own_losses(self) -> list[tf.Tensor]:
         return list(getattr(self.model, "losses", [])) if self.regularization else []
@@ -183,6 +178,12 @@ def training_step(objective: TrainingObjective, optimizer: Any, variables: Seque
         return losses
 
     return step
+
+
+def _gradients(tape: tf.GradientTape, target: tf.Tensor, sources: Sequence[Any]) -> list[tf.Tensor]:
+    """Zeros where the target does not depend on the source."""
+    found = tape.gradient(target, list(sources), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return [tf.convert_to_tensor(gradient) for gradient in found]
 
 
 def _weighed(value: tf.Tensor, weight: float) -> tf.Tensor:

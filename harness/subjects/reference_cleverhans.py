@@ -47,9 +47,7 @@ _DEFAULTS = {"epsilon": 0.3, "norm": "linf", "labels": "predicted", "adv_coeff":
 """Of 3.1.0: ``FastGradientMethod.parse_params`` and ``CrossEntropy.__init__``."""
 
 
-def loss_evidence(
-    models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]
-) -> LossEvidence:
+def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> LossEvidence:
     """See ``Subject.loss_evidence``."""
     return evidence(_practice(models, batch, attack, training), models, batch)
 
@@ -78,7 +76,7 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
         return reduce(losses if sample_weights is None else losses * sample_weights)
 
     used = {name: attack.get(name, _DEFAULTS[name]) for name in ("epsilon", "norm", "labels")}
-    clip = None if attack.get("clip") in (None, [None, None]) else attack["clip"]
+    low, high = attack.get("clip") or (None, None)
     flow = training.get("gradient_flow", reference.CLEVERHANS.gradient_flow)
     mode, attack_mode = training.get("mode", "inference"), training.get("attack_mode", "inference")
 
@@ -90,7 +88,7 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
                 epsilon=used["epsilon"],
                 norm=used["norm"],
                 conventions=replace(reference.CLEVERHANS, gradient_flow=flow),
-                clip=tuple(clip or (None, None)),
+                clip=(low, high),
                 labels=used["labels"],
                 loss_fn=tf.nn.softmax_cross_entropy_with_logits,
                 training=attack_mode == "training",
@@ -104,7 +102,7 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
     own = "not added" if models.get(dtype=batch.dtype).losses else None
     settings = {
         **used,
-        "clip": clip,
+        "clip": None if low is None and high is None else [low, high],
         "loss": CROSS_ENTROPY,
         "loss_reduction": reduction,
         "feature_mask": None,
@@ -113,7 +111,9 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
         training, objective, gradient_flow=flow, mode=mode, attack_mode=attack_mode, regularization=own
     )
     defaulted = tuple(name for name in ("epsilon", "norm", "labels", "clip", "loss_reduction") if name not in attack)
-    return Practice(made, smoothing, objective.scale, settings, (*defaulted, *training_defaulted(training)), one_hot=True)
+    return Practice(
+        made, smoothing, objective.scale, settings, (*defaulted, *training_defaulted(training)), one_hot=True
+    )
 
 
 _NAME = "reference-cleverhans"

@@ -97,9 +97,7 @@ _DRAWS = 8
 """Steps in single precision, each on slightly other numbers, that tell how far float32 may be from double precision."""
 
 
-def loss_evidence(
-    models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]
-) -> LossEvidence:
+def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> LossEvidence:
     """See ``Subject.loss_evidence``. ``evidence`` has ``uncertainty/NAME`` for every loss and gradient.
 
     The uncertainty is sampled: the same step in single precision, on weights and inputs of which each was moved by one
@@ -187,7 +185,7 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
         losses = tf.nn.softmax_cross_entropy_with_logits(tf.cast(labels, logits.dtype), logits)
         return reduce(losses if sample_weights is None else losses * sample_weights)
 
-    clip = None if attack.get("clip") in (None, [None, None]) else attack["clip"]
+    low, high = attack.get("clip") or (None, None)
     flow = training.get("gradient_flow", "stopped")
 
     def made(model: Any, before: Any) -> Any:
@@ -198,7 +196,7 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
                 epsilon=attack["epsilon"],
                 norm=attack["norm"],
                 conventions=dataclasses.replace(reference.EXACT, gradient_flow=flow),
-                clip=tuple(clip or (None, None)),
+                clip=(low, high),
                 labels=attack.get("labels", "given"),
                 loss_fn=lambda labels, logits: tf.nn.softmax_cross_entropy_with_logits(labels, logits),
                 training=attack_mode == "training",
@@ -213,7 +211,7 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
         "epsilon": attack["epsilon"],
         "norm": attack["norm"],
         "labels": attack.get("labels", "given"),
-        "clip": clip,
+        "clip": None if low is None and high is None else [low, high],
         "loss": CROSS_ENTROPY,
         "loss_reduction": reduction,
         "feature_mask": None,
@@ -227,7 +225,9 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
         regularization="not added" if model.losses else None,
     )
     defaulted = tuple(name for name in ("labels", "clip", "loss_reduction") if name not in attack)
-    return Practice(made, smoothing, objective.scale, settings, (*defaulted, *training_defaulted(training)), one_hot=True)
+    return Practice(
+        made, smoothing, objective.scale, settings, (*defaulted, *training_defaulted(training)), one_hot=True
+    )
 
 
 def _in_double(batch: Batch) -> Batch:

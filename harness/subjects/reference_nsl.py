@@ -106,6 +106,7 @@ def _practice(
     else:
         objective = as_multiplier(training, default=config.multiplier, library="reference-nsl")
     used = settings_used(config.adv_neighbor_config, attack, batch, reduction=reduction)
+    low, high = used["clip"] or (None, None)
     flow = training.get("gradient_flow", "stopped")
     mode = training.get("mode", "training" if in_wrapper else "inference")
     attack_mode = training.get("attack_mode", mode)
@@ -118,7 +119,7 @@ def _practice(
                 epsilon=used["epsilon"],
                 norm=used["norm"],
                 conventions=replace(reference.NSL, gradient_flow=flow),
-                clip=tuple(used["clip"] or (None, None)),
+                clip=(low, high),
                 labels=used["labels"],
                 training=attack_mode == "training",
             ),
