@@ -59,7 +59,6 @@ def _cases(document: Document, name: str, permissions: Permissions) -> list[Case
         for point, settings in zip(every, settled, strict=True)
     ]
     check_entries(entries, report)
-    _check_outcomes(cases, report)
     _check_different(cases, every, report)
     return cases
 
@@ -107,19 +106,6 @@ def _case(
         summary=frame["summary"],
         training=settings["training"],
     )
-
-
-def _check_outcomes(cases: Sequence[Case], report: Report) -> None:
-    """Complain, once for each entry, about an outcome that is stated of a case with one seed."""
-    told: set[Location] = set()
-    for case in cases:
-        seeds = case.training.get("seeds", 1)
-        for expectation in case.expectations.values():
-            place = expectation.location
-            if expectation.outcome and seeds < 2 and place not in told:
-                told.add(place)
-                message = f"expect: an outcome needs training.seeds of at least 2, and {case.id} has {seeds}."
-                report.at_place(place.line, place.column, f"{message} State more seeds, or where.")
 
 
 def _check_different(cases: Sequence[Case], every: Sequence[Point], report: Report) -> None:

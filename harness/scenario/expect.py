@@ -26,6 +26,7 @@ class Entry:
         node, at: its place in the file.
         met: whether any case has the settings it asks for.
         counted: whether it was the first to fit some pair of some case.
+        fewest_seeds: of the cases in which it counted with an outcome, at most 2.
     """
 
     subjects: Sequence[str]
@@ -36,6 +37,7 @@ class Entry:
     at: Path
     met: bool = False
     counted: bool = False
+    fewest_seeds: int = 2
 
     def fits_pair(self, left: str, right: str) -> bool:
         """Whether it speaks of this pair."""
@@ -91,6 +93,8 @@ def expectations(
         for entry in fitting:
             if entry.fits_pair(left, right):
                 entry.counted = True
+                if entry.expectation.outcome:
+                    entry.fewest_seeds = min(entry.fewest_seeds, value_at(settings, "training.seeds"))
                 found[f"{left}|{right}"] = entry.expectation
                 break
     for entry in fitting:
@@ -99,7 +103,10 @@ def expectations(
 
 
 def check_entries(entries: Sequence[Entry], report: Report) -> None:
-    """Complain about entries that say nothing: no case has their settings, or earlier entries fit all their pairs."""
+    """Complain about entries that say nothing: no case has their settings, or earlier entries fit all their pairs.
+
+    And about those that state an outcome over the seeds of a case that has one seed.
+    """
     for entry in entries:
         if not entry.met:
             asked = ", ".join(f"{name}: {' or '.join(map(word, wanted))}" for name, wanted in entry.where.items())
@@ -107,6 +114,9 @@ def check_entries(entries: Sequence[Entry], report: Report) -> None:
         elif not entry.counted:
             message = "says nothing: earlier entries fit all its pairs. Move it before them, or remove it."
             report.at(entry.node, entry.at, message)
+        elif entry.fewest_seeds < 2:
+            message = f"needs training.seeds of at least 2, got {entry.fewest_seeds}. State more seeds, or remove it."
+            report.at_key(entry.node, (*entry.at, "outcome"), message)
 
 
 def value_at(settings: Mapping[str, Mapping[str, Any]], name: str) -> Any:

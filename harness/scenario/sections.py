@@ -139,7 +139,7 @@ def settle_attack(
         return None
     if kind in ("loss", "training"):
         check_adversarial_training(attack, node, report, kind)
-    if data is not None and facts is not None:
+    elif data is not None and facts is not None:
         check_attack(attack, node, report, data, facts)
     return None if len(report.complaints) > before else attack
 

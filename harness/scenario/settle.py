@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.scenario.complaints import Complaint, Report
@@ -12,6 +12,8 @@ from harness.scenario.load import Document
 from harness.scenario.matrix import Point
 from harness.scenario.node import Node
 from harness.scenario.paths import Permissions
+from harness.scenario.schema.mapping import Shorthand
+from harness.scenario.schema.settings import SETTINGS
 from harness.scenario.sections import Settings, Site, settle_attack, settle_data, settle_model, settle_training
 from harness.vocabulary import Kind
 
@@ -75,7 +77,7 @@ class Settling:
             for name, value in point.items():
                 first, *rest = name.split(".")
                 if first == section and isinstance(node.value, dict):
-                    node = node.replaced(rest, value)
+                    node = _spelled_out(node, first, rest).replaced(rest, value)
             self._nodes[key] = node
         return self._nodes[key]
 
@@ -89,6 +91,16 @@ class Settling:
 def values_of(point: Point) -> dict[str, Any]:
     """The plain values of a point, as they are written."""
     return {name: node.value for name, node in point.items()}
+
+
+def _spelled_out(node: Node, section: str, steps: Sequence[str]) -> Node:
+    """A section with mappings in place of the shorthands on the way to a setting, so that it takes nothing's place."""
+    for depth in range(1, len(steps)):
+        form = SETTINGS[".".join((section, *steps[:depth]))]
+        parent = node.find(tuple(steps[: depth - 1]))
+        if isinstance(form, Shorthand) and steps[depth - 1] in parent.items:
+            node = node.replaced(steps[:depth], form.spelled_out(parent.items[steps[depth - 1]]))
+    return node
 
 
 def _key(point: Point, *sections: str) -> _Key:

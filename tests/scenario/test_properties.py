@@ -24,6 +24,24 @@ LAYERS = st.lists(
     st.sampled_from(["relu", "batchnorm", {"dense": 4}, {"conv": 2}, {"pool": 2}, {"dropout": 0.5}]), max_size=4
 )
 SOURCES = {"digits": 10, "iris": 3, "wine": 3, "breast_cancer": 2, "blobs": 3}
+TRAINING = {
+    "weighting": st.fixed_dictionaries({"clean": st.floats(0, 2), "adversarial": st.floats(0, 2)}),
+    "match_scale": st.booleans(),
+    "smoothing": st.floats(0, 1),
+    "sample_weights": st.fixed_dictionaries({"low": st.floats(0, 1), "high": st.floats(1, 2)}),
+    "gradient_flow": st.sampled_from(["stopped", "through"]),
+    "mode": st.sampled_from(["training", "inference"]),
+}
+OF_SGD = {"momentum": st.floats(0, 0.99), "nesterov": st.booleans(), "clip_norm": st.none() | st.floats(0.1, 1)}
+OPTIMIZERS = st.one_of(
+    st.fixed_dictionaries({"adam": st.floats(1e-4, 1)}),
+    st.fixed_dictionaries({"sgd": st.fixed_dictionaries({"rate": st.floats(1e-4, 1)}, optional=OF_SGD)}),
+)
+NEEDED = {"optimizer": OPTIMIZERS, "steps": st.integers(1, 9), "batch_size": st.integers(1, 110)}
+FURTHER = {
+    "seeds": st.integers(1, 3),
+    "evaluate": st.fixed_dictionaries({"every": st.integers(0, 9)}, optional={"epsilons": st.lists(EPSILONS)}),
+}
 WORDS = st.sampled_from(
     ["", "l2", "nsl", "any", "digits", "mean", "8/255", "x.npz", "a.b:c", "\x85", "é: #", "{", "1e5"]
 )
@@ -51,17 +69,27 @@ def documents(draw) -> dict[str, Any]:
             "verdict": st.sampled_from([str(verdict) for verdict in Verdict]),
             "because": st.just("It is so."),
         },
-        optional={"where": st.fixed_dictionaries({}, optional={"attack.norm": st.sampled_from(NORMS)})},
+        optional={
+            "where": st.fixed_dictionaries({}, optional={"attack.norm": st.sampled_from(NORMS)}),
+            "outcome": st.sampled_from(["equivalent", "different"]),
+        },
     )
-    return {
+    document = {
         "summary": "A test.",
-        "kind": "perturbation",
+        "kind": draw(st.sampled_from(["perturbation", "loss", "training"])),
         "model": {"layers": [*draw(LAYERS), {"dense": SOURCES[source]}]},
         "data": {"source": source, "batch": draw(st.integers(1, 60))},
         "attack": draw(st.fixed_dictionaries({}, optional=attack)),
         "matrix": draw(st.fixed_dictionaries({}, optional=matrix)),
         "expect": draw(st.lists(entry, max_size=2)),
     }
+    if document["kind"] == "perturbation":
+        return document
+    training = draw(st.fixed_dictionaries({}, optional=TRAINING))
+    if document["kind"] == "loss":
+        return {**document, "training": training}
+    del document["data"]["batch"]
+    return {**document, "training": {**training, **draw(st.fixed_dictionaries(NEEDED, optional=FURTHER))}}
 
 
 def places(value: Any, at: tuple = ()) -> list[tuple]:

@@ -63,7 +63,24 @@ def test_shipped_scenarios_name_the_schema_and_satisfy_it(file: Path) -> None:
         ("model", {"layers": ["relu", {"dense": 3}, {"conv": {"filters": 2}}]}, True),
         ("model", {"layers": ["rulu"]}, False),
         ("model", {"layers": [{"dense": 3, "conv": 2}]}, False),
+        ("model", {"before": ["relu"], "layers": [{"dense": {"units": 3, "l2": 0.1}}]}, True),
+        ("model", {"layers": [{"dense": {"units": 3, "l2": 0}}]}, False),
         ("data", {"batch": 3}, False),
+        ("kind", "loss", True),
+        ("kind", "training", True),
+        ("kind", "losses", False),
+        ("training", {"optimizer": {"sgd": 0.1}, "steps": 3, "batch_size": 2, "match_scale": False}, True),
+        ("training", {"optimizer": {"rmsprop": {"rate": 0.1, "momentum": 0.5, "clip_norm": None}}}, True),
+        ("training", {"optimizer": {"adam": {"rate": 0.1, "momentum": 0.5}}}, False),
+        ("training", {"optimizer": {"sgd": {"rate": 0.1, "nesterov": "yes"}}}, False),
+        ("training", {"optimizer": {"sgd": {"rate": 0.1, "clip_norm": 0}}}, False),
+        ("training", {"weighting": {"clean": 1}}, False),
+        ("training", {"evaluate": {"every": 5, "epsilons": ["8/255", 0.1]}, "mode": "inference"}, True),
+        ("training", {"evaluate": {"epsilons": []}}, False),
+        ("training", {"match_scale": 1}, False),
+        ("matrix", {"training.optimizer.sgd.momentum": [0, 0.9]}, True),
+        ("expect", [{"pair": ["nsl", "any"], "verdict": "CLOSE", "because": "a", "outcome": "equivalent"}], True),
+        ("expect", [{"pair": ["nsl", "any"], "verdict": "CLOSE", "because": "a", "outcome": "same"}], False),
         ("matrix", {"attack.nrom": ["l2"]}, False),
         ("subjects", ["nsl"], False),
     ],
@@ -75,9 +92,10 @@ def test_the_schema_tells_right_from_wrong(section: str, value: Any, valid: bool
 def satisfies(value: Any, schema: Any) -> bool:
     """Whether a value satisfies a schema, for the keywords that ours uses."""
     types = {"object": dict, "array": list, "string": str, "null": type(None), "number": (int, float), "integer": int}
+    types["boolean"] = bool
     checks = {
         "type": lambda names: any(
-            isinstance(value, types[name]) and not isinstance(value, bool)
+            isinstance(value, types[name]) and isinstance(value, bool) == (name == "boolean")
             for name in ([names] if isinstance(names, str) else names)
         ),
         "enum": lambda words: value in words,

@@ -102,10 +102,14 @@ class Shorthand:
     section: Section
 
     def read(self, node: Node, at: Path, report: Report) -> Any:
-        if not isinstance(node.value, dict):
-            place = node.line, node.column
-            node = Node({self.key: node.value}, *place, {self.key: node}, {self.key: place})
-        return self.section.read(node, at, report)
+        return self.section.read(self.spelled_out(node), at, report)
+
+    def spelled_out(self, node: Node) -> Node:
+        """The mapping that ``node`` stands for."""
+        if isinstance(node.value, dict):
+            return node
+        place = node.line, node.column
+        return Node({self.key: node.value}, *place, {self.key: node}, {self.key: place})
 
     def schema(self) -> JsonSchema:
         return {"anyOf": [_key_schema(self.section.keys[self.key]), self.section.schema()]}
