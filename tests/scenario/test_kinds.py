@@ -306,3 +306,14 @@ def test_a_kind_that_is_none_is_the_only_mistake(complaints) -> None:
     assert (
         found == "1:7: kind: 'trainings' is not a kind. Did you mean 'training'? Valid: perturbation, loss, training."
     )
+
+
+def test_training_follows_attack_and_data_at_each_point(read, complaints) -> None:
+    one, two = read(KIND + train() + "matrix: {attack.epsilon: [0.1, 0.2]}\n")
+    assert [case.training["evaluate"]["epsilons"] for case in (one, two)] == [[0.1], [0.2]]
+    text = "training: {optimizer: {sgd: 1}, steps: 10, batch_size: 110}\n" + KIND + "model: {layers: [{dense: 3}]}\n"
+    (found,) = complaints(text + "matrix: {data.source: [wine, iris]}\n")
+    assert found == (
+        "1:56: training.batch_size: expected at most 100, the size of the train split of iris, got 110. "
+        "(In case test[source=iris].)"
+    )
