@@ -21,7 +21,7 @@ _SHARED_WITH_YARDSTICK = ("epsilon", "norm", "labels", "clip", "loss", "feature_
 """Settings that both sides must share with the yardstick before it may excuse a difference between them."""
 
 _SHARED_IN_LOSS = ("loss_reduction", "smoothing", "sample_weights", "mode", "attack_mode", "gradient_flow")
-"""The same of kind loss, besides. The flow is none of them under linf, where there is nothing to flow."""
+"""The same of kind loss, besides. The flow only under l2: else the perturbation is piecewise constant."""
 
 
 def compare_case(
@@ -124,7 +124,7 @@ def _yardstick_for(case: Case, left: Outcome, right: Outcome, yardstick: _Side |
         return None
     shared = _SHARED_WITH_YARDSTICK + (_SHARED_IN_LOSS if case.kind == "loss" else ())
     for name in shared:
-        if name == "gradient_flow" and yardstick.outcome.settings["norm"] == "linf":
+        if name == "gradient_flow" and yardstick.outcome.settings["norm"] != "l2":
             continue
         if name in ("mode", "attack_mode") and not _depends_on_mode(case):
             continue

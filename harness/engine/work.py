@@ -67,6 +67,11 @@ class WorkerModels:
         models_room.set_weights(model, _in_dtype(self.weights, dtype))
         return model
 
+    def restore(self) -> None:
+        """Gives the kept models the problem's weights again: a pass in training mode moves statistics."""
+        for (dtype, _), model in self.kept.items():
+            models_room.set_weights(model, _in_dtype(self.weights, dtype))
+
     def build_before(self, *, dtype: str = "float32") -> Any:
         before = models_room.build_before(self.section, self.shapes, dtype=dtype)
         if before is not None:
@@ -165,7 +170,10 @@ def _stored(store: Store, subject: str, perturbation: Perturbation, batch: Batch
 def _loss_outcome(
     store: Store, subject: str, implementation: Subject, models: WorkerModels, batch: Batch, case: Case
 ) -> Outcome:
-    evidence = implementation.loss_evidence(models, batch, case.attack, case.training)
+    try:
+        evidence = implementation.loss_evidence(models, batch, case.attack, case.training)
+    finally:
+        models.restore()
     losses = {f"{name}_loss": np.asarray(getattr(evidence.losses, name)) for name in ("clean", "adversarial", "total")}
     gradients = {f"gradient/{name}": gradient for name, gradient in evidence.gradients.items()}
     return Outcome(

@@ -103,10 +103,11 @@ def _first_difference(left: np.ndarray, right: np.ndarray, common: np.ndarray, r
 
 
 def _nonfinite_step(side: Arrays) -> int | None:
-    """The first step, counted from 1, whose loss is not finite, or after which recorded weights are not."""
+    """The first step, counted from 1, whose loss is not finite; else after which recorded weights are not."""
     losses = np.flatnonzero(~np.isfinite(side["total_loss"][0])) + 1
-    weights = side["steps"][~_is_finite(side["trajectory"])]
-    return min((int(step) for step in (*losses, *weights)), default=None)
+    # Weights show it one step earlier, but only where they happen to be recorded.
+    found = losses if len(losses) else side["steps"][~_is_finite(side["trajectory"])]
+    return int(found[0]) if len(found) else None
 
 
 def _stop_alike(left: Arrays, right: Arrays) -> bool:

@@ -61,8 +61,8 @@ class TrainingAttack:
 
     @property
     def is_constant(self) -> bool:
-        """Whether nothing differentiates through the perturbation: under linf it is piecewise constant anyway."""
-        return self.norm == "linf" or self.conventions.gradient_flow == "stopped"
+        """Whether nothing differentiates through the perturbation: under linf and l1 it is piecewise constant anyway."""
+        return self.norm != "l2" or self.conventions.gradient_flow == "stopped"
 
 
 @dataclass(frozen=True)

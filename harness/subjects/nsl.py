@@ -105,7 +105,7 @@ def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], train
     _refuse(attack, training)
     mode = training.get("mode", "inference")  # the loop calls model(x), which in Keras is inference
     refuse_mode(training, "attack_mode", mode, _ONE_PASS)
-    config = nsl.configs.make_adv_reg_config(**config_arguments(attack, batch))
+    config = nsl.configs.make_adv_reg_config(**config_arguments(attack, batch, by_name=len(batch.inputs) > 1))
     objective = _function_objective(training, config)
     smoothing = training.get("smoothing", 0.0)
     model, before = models.get(dtype=batch.dtype), models.build_before(dtype=batch.dtype)

@@ -27,19 +27,25 @@ def labels_for(model: Any, batch: Batch, attack: Mapping[str, Any]) -> np.ndarra
     return predicted_labels(model, batch.inputs) if attack.get("labels") == "predicted" else batch.labels
 
 
-def config_arguments(attack: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
-    """Arguments of ``make_adv_reg_config`` for what the case states; the rest stays the default."""
+def config_arguments(attack: Mapping[str, Any], batch: Batch, *, by_name: bool = True) -> dict[str, Any]:
+    """Arguments of ``make_adv_reg_config`` for what the case states; the rest stays the default.
+
+    Args:
+        attack: the stated settings.
+        batch: the data.
+        by_name: whether NSL is given its features by name, as in ``AdversarialRegularization``, or as one tensor. A
+            bound in the other form it ignores without a word.
+    """
     arguments: dict[str, Any] = {}
     if "epsilon" in attack:
         arguments["adv_step_size"] = attack["epsilon"]
     if "norm" in attack:
         arguments["adv_grad_norm"] = NSL_NORMS[attack["norm"]]
-    # Bounds and masks are looked up by the name of the input; NSL ignores a bare value without a word.
     low, high = attack.get("clip") or (None, None)
     if low is not None:
-        arguments["clip_value_min"] = dict.fromkeys(batch.inputs, low)
+        arguments["clip_value_min"] = dict.fromkeys(batch.inputs, low) if by_name else low
     if high is not None:
-        arguments["clip_value_max"] = dict.fromkeys(batch.inputs, high)
+        arguments["clip_value_max"] = dict.fromkeys(batch.inputs, high) if by_name else high
     mask = attack.get("feature_mask")
     if mask is not None:
         by_name = mask if isinstance(mask, Mapping) else dict.fromkeys(batch.inputs, mask)
@@ -57,7 +63,8 @@ def settings_used(config: Any, attack: Mapping[str, Any], batch: Batch, *, reduc
         reduction: of the loss.
     """
     low, high = (
-        next(iter(bound.values())) if bound else None for bound in (config.clip_value_min, config.clip_value_max)
+        next(iter(bound.values())) if isinstance(bound, Mapping) and bound else bound
+        for bound in (config.clip_value_min, config.clip_value_max)
     )
     norm = getattr(config.adv_grad_norm, "value", config.adv_grad_norm)
     return {

@@ -137,10 +137,10 @@ def refuse_sample_weights(training: Mapping[str, Any], library: str) -> None:
 def refuse_gradient_flow(training: Mapping[str, Any], flow: str, *, norm: str, library: str) -> None:
     """Raises ``Unsupported`` where the case asks for another flow than ``flow``.
 
-    Under linf the perturbation is piecewise constant: there is no gradient to stop, so either word is true.
+    Under linf and l1 the perturbation is piecewise constant: there is no gradient to stop, so either word is true.
     """
     asked = training.get("gradient_flow", flow)
-    if asked != flow and norm != "linf":
+    if asked != flow and norm == "l2":
         passes = "stops the gradient at" if flow == "stopped" else "differentiates through"
         raise Unsupported(f"{library} {passes} the perturbation, and has no option for it")
 
