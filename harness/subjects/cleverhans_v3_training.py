@@ -209,8 +209,7 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
     used = _defaults(cleverhans.attacks.FastGradientMethod.parse_params) | attack_params
     norm = norm_of_order(used["ord"])
     flow = "stopped" if norm == "linf" else "through"
-    if norm != "l1":  # piecewise constant, so either word is true, as under linf
-        refuse_gradient_flow(training, flow, norm=norm, library=NAME)
+    refuse_gradient_flow(training, flow, norm=norm, library=NAME)
 
     objective = as_coefficient(training, default=loss_defaults["adv_coeff"])
     stated: dict[str, Any] = {}
