@@ -7,6 +7,7 @@ place. A figure that does not exist is ``None``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -138,9 +139,10 @@ def _times_twin(steps: np.ndarray, distances: list[float | None], twins: list[fl
     for distance, twin in zip(distances, twins, strict=True):
         if distance is None:
             break
-        if distance > 0 and not twin:
+        ratio = 0.0 if distance == 0 else distance / twin if twin else math.inf
+        if math.isinf(ratio):
             return None
-        times.append(distance / twin if twin else 0.0)
+        times.append(ratio)
     return times if len(times) > 1 or len(times) == len(steps) == 1 else None
 
 

@@ -74,11 +74,12 @@ def test_each_weight_has_its_own_unit_and_each_loss_too():
 
 def test_the_tolerance_of_gradients_is_its_own():
     left = side()
-    right = changed(left, BIAS, 0, 0.25 + 5 * 2.0**-25)
+    right = changed(left, BIAS, 0, 0.25 + 17 * 2.0**-25)
     metrics = compared(left, right)
     assert verdict(metrics) is Verdict.DIVERGED
-    assert verdict(metrics, max_gradient_roundoff=5) is Verdict.CLOSE
-    assert verdict(metrics, max_roundoff=5) is Verdict.DIVERGED
+    assert verdict(metrics, max_gradient_roundoff=17) is Verdict.CLOSE
+    assert verdict(metrics, max_roundoff=17) is Verdict.DIVERGED
+    assert verdict(compared(left, changed(left, BIAS, 0, 0.25 + 16 * 2.0**-25))) is Verdict.CLOSE
 
 
 def test_the_scale_applies_to_the_total_and_the_gradients_but_not_to_the_two_losses():

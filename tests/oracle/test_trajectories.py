@@ -84,7 +84,7 @@ def test_minus_zero_differs_in_bits_but_not_across_precisions():
 
 
 def test_a_twin_that_does_not_move_excuses_nothing():
-    for twin in ([0.0] * 3, [np.nan] * 3):
+    for twin in ([0.0] * 3, [np.nan] * 3, [5e-324] * 3):
         metrics = compared(side(twin=twin), side([*ROWS[:2], [0.0, 5.5]], twin=twin))
         assert (metrics["times_twin"], metrics["times_twin_step"]) == (None, None)
         assert verdict(metrics, max_times_twin=1e300) is Verdict.DIVERGED
@@ -114,7 +114,8 @@ def test_what_is_before_both_become_nonfinite_is_compared():
     ("rows", "losses", "step"),
     [
         ([[3.0, 4.0], [3.0, 4.0], NAN], (1.0, 1.0, 1.0, 1.0), 4),
-        ([[3.0, 4.0], NAN, NAN], (1.0, 1.0, np.nan, np.nan), 2),
+        ([[3.0, 4.0], NAN, NAN], (1.0, 1.0, np.nan, np.nan), 3),
+        ([[3.0, 4.0], NAN, NAN], (1.0, 1.0, 1.0, 1.0), 2),
         (ROWS, (1.0, 1.0, np.inf, 1.0), 3),
     ],
 )
