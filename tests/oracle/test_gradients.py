@@ -204,6 +204,14 @@ def test_a_missing_loss_is_refused():
         compared(side(), {KERNEL: side()[KERNEL]})
 
 
+def test_the_factor_from_left_to_right_is_the_one_of_least_squares():
+    left, right = side(**{"00-kernel": [3.0, 4.0], "01-bias": []}), side(**{"00-kernel": [4.0, 0.0], "01-bias": []})
+    assert compared(left, right)["scale"] == pytest.approx(12 / 25)
+    assert compared(right, left)["scale"] == pytest.approx(12 / 16)
+    zero = side(**{"00-kernel": [0.0, 0.0], "01-bias": []})
+    assert (compared(left, zero)["scale"], compared(zero, left)["scale"]) == (0.0, None)
+
+
 def test_by_weight():
     left, right = side(), side(**{"00-kernel": [[-1.0, 2.0], [-0.5, 0.0]]})
     figures = compared(left, right)["by_weight"]

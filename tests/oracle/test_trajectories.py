@@ -131,6 +131,10 @@ def test_sides_that_become_nonfinite_at_different_recorded_steps_are_not_compara
     metrics = compared(left, right)
     assert (metrics["left_nonfinite"], metrics["right_nonfinite"], metrics["times_twin"]) == (2, 4, None)
     assert verdict(metrics, max_times_twin=1e300) is Verdict.DIVERGED
+    # Nor where only the weights show it: the gradient of a finite loss need not be finite.
+    left, right = ({**one, "total_loss": np.array([[1.0, 1.0, np.nan, np.nan]])} for one in (left, right))
+    metrics = compared(left, right)
+    assert (metrics["left_nonfinite"], metrics["right_nonfinite"], metrics["times_twin"]) == (3, 3, None)
 
 
 def test_initial_weights_alone_prove_nothing():
