@@ -131,8 +131,13 @@ def test_sides_that_become_nonfinite_at_different_recorded_steps_are_not_compara
     metrics = compared(left, right)
     assert (metrics["left_nonfinite"], metrics["right_nonfinite"], metrics["times_twin"]) == (2, 4, None)
     assert verdict(metrics, max_times_twin=1e300) is Verdict.DIVERGED
-    # Nor where only the weights show it: the gradient of a finite loss need not be finite.
-    left, right = ({**one, "total_loss": np.array([[1.0, 1.0, np.nan, np.nan]])} for one in (left, right))
+
+
+def test_weights_alone_may_show_that_one_side_became_nonfinite_earlier():
+    # The gradient of a finite loss need not be finite.
+    steps, twin, losses = [0, 1, 2, 4], [1e-6] * 4, (1.0, 1.0, np.nan, np.nan)
+    left = side([ROWS[0], ROWS[0], NAN, NAN], steps=steps, twin=twin, losses=losses)
+    right = side([ROWS[0], ROWS[0], ROWS[0], NAN], steps=steps, twin=twin, losses=losses)
     metrics = compared(left, right)
     assert (metrics["left_nonfinite"], metrics["right_nonfinite"], metrics["times_twin"]) == (3, 3, None)
 
