@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from harness.bench import memory, reference, start_up, whole_set
+from harness.bench import memory, reference, start_up, training, whole_set
 from harness.bench.rows import Row
 from harness.bench.table import table
 from harness.engine import fingerprint
 from harness.engine.store import write_atomically
 from harness.vocabulary import FORMAT_VERSION, SUBJECTS, HarnessError
 
-SCENARIOS = Path("scenarios/perturbation")
+SHIPPED = Path("scenarios")
+SCENARIOS = SHIPPED / "perturbation"
 
 
 def main() -> int:
@@ -54,18 +55,21 @@ def _sections(scenarios: Path, *, quick: bool) -> dict[str, Callable[[], Iterabl
     """What is measured, in order, by name. Quick: fewer repetitions, and a worker's memory over fewer outcomes."""
     return {
         reference.SECTION: lambda: reference.rows(repetitions=10 if quick else 40),
+        training.SECTION: lambda: training.rows(repetitions=10 if quick else 30),
         start_up.SECTION: lambda: start_up.rows(scenarios=scenarios, repetitions=5 if quick else 15),
         whole_set.SECTION: lambda: whole_set.rows(scenarios=scenarios, repetitions=1 if quick else 3),
+        whole_set.EVERY_KIND: lambda: whole_set.rows_of_every_kind(shipped=SHIPPED),
         memory.SECTION: lambda: memory.rows(subjects=SUBJECTS, outcomes=200 if quick else 1000, early=100),
     }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description="What the harness and the reimplementation cost.")
-    parser.add_argument("--quick", action="store_true", help="about two minutes in place of ten; wider spreads")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions: wider spreads, much sooner")
     names = list(_sections(SCENARIOS, quick=True))
     parser.add_argument("--only", action="append", choices=names, help="this section; may be given several times")
-    parser.add_argument("--scenarios", type=Path, default=SCENARIOS, help="the set to run (default: %(default)s)")
+    of_one_kind = f"the set to run in {start_up.SECTION} and {whole_set.SECTION}, of kind perturbation"
+    parser.add_argument("--scenarios", type=Path, default=SCENARIOS, help=f"{of_one_kind} (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("reports/bench.json"), help="default: %(default)s")
     return parser
 

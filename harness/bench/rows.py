@@ -16,7 +16,7 @@ class Row:
         section: what it belongs to.
         name: what was measured.
         values: one for each repetition, at least one.
-        unit: ``s``, ``MB``, or ``x`` for a ratio.
+        unit: ``s``, ``ms``, ``MB``, or ``x`` for a ratio.
         limit: the most that the median may be; ``None`` where nothing is demanded.
     """
 

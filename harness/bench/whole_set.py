@@ -1,4 +1,5 @@
-"""The harness on the shipped scenarios against a plain script that calls the same functions on the same problems."""
+"""The harness on the shipped scenarios of kind perturbation against a plain script that calls the same functions on the
+same problems; and how long it takes with the scenarios of the other kinds, and with everything."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,11 @@ OVER_PLAIN = 1.15
 """The most that the harness at one worker may take, over the plain script."""
 MAKE_COMPARE = 120.0
 """Seconds that the shipped scenarios may take as ``make compare`` runs them, set-up aside."""
+EVERY_KIND = "every kind"
+LOSS_AND_TRAINING = 180.0
+"""Seconds that the shipped scenarios of these kinds may take, as ``make compare`` runs them, on two cores."""
+EVERYTHING = 240.0
+"""Seconds that ``make compare`` may take on two cores, set-up aside."""
 STARTING_PROCESS = 300.0
 """Megabytes that the process which the user starts may have."""
 
@@ -69,6 +75,27 @@ def rows(*, scenarios: Path, repetitions: int, keyword: str = "") -> Iterator[Ro
     yield Row(SECTION, "starting process, most memory", most, "MB", STARTING_PROCESS)
 
 
+def rows_of_every_kind(*, shipped: Path) -> Iterator[Row]:
+    """Measures fresh runs as ``make compare`` has them, once each: they take minutes.
+
+    Where there are no scenarios of a kind yet there are no rows, and standard error says why.
+
+    Args:
+        shipped: the folder with a folder for each kind.
+    """
+    further = [shipped / "loss", shipped / "training"]
+    missing = [str(path) for path in further if not any(path.rglob("*.yaml"))]
+    if missing:
+        print(f"not measured: {EVERY_KIND}: no scenarios in {', '.join(missing)}", file=sys.stderr, flush=True)
+        return
+    sets = {"loss and training": (further, LOSS_AND_TRAINING), "everything": ([shipped], EVERYTHING)}
+    for name, (scenarios, limit) in sets.items():
+        with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
+            run = run_harness(Path(folder), scenarios, "--fresh")
+        yield Row(EVERY_KIND, f"{name}: harness run -j {os.cpu_count()}", (run.seconds,), "s", limit)
+        yield Row(EVERY_KIND, f"{name}: starting process, most memory", (run.megabytes,), "MB", STARTING_PROCESS)
+
+
 def repeat(scenarios: Path, keyword: str) -> Repetition:
     """One repetition, in folders of its own."""
     selection = ["-k", keyword] if keyword else []
@@ -76,10 +103,7 @@ def repeat(scenarios: Path, keyword: str) -> Repetition:
         folder = Path(name)
 
         def run(kind: str, *arguments: str) -> Measured:
-            report = ["--report-dir", str(folder / kind / "report"), *arguments, *selection]
-            # 1: a verdict is not as expected. That is a matter of the report; the work was done.
-            own_store = {"HARNESS_STORE": str(folder / kind / "store")}
-            return measure([*HARNESS, "run", str(scenarios), *report], variables=own_store, accepted=(0, 1))
+            return run_harness(folder / kind, [scenarios], *arguments, *selection)
 
         harness = run("one", "--fresh", "-j", "1")
         plain = run_plain(folder / "plain", scenarios, keyword)
@@ -87,6 +111,13 @@ def repeat(scenarios: Path, keyword: str) -> Repetition:
         warm = run("all")
         check_same_calls(folder / "one" / "report" / "run.json", folder / "plain")
     return Repetition(harness, plain, compare, warm)
+
+
+def run_harness(folder: Path, scenarios: Sequence[Path], *arguments: str) -> Measured:
+    """Runs ``harness run`` with these arguments, its store and its report in the folder."""
+    command = [*HARNESS, "run", *map(str, scenarios), "--report-dir", str(folder / "report"), *arguments]
+    # 1: a verdict is not as expected. That is a matter of the report; the work was done.
+    return measure(command, variables={"HARNESS_STORE": str(folder / "store")}, accepted=(0, 1))
 
 
 def run_plain(folder: Path, scenarios: Path, keyword: str) -> tuple[Measured, ...]:

@@ -19,6 +19,17 @@ matrix: {attack.norm: [linf, l2]}
 """
 
 
+ONLY = "subjects: [reference-nsl, nsl]"
+OF_KIND = {
+    "perturbation": f"{SCENARIO}{ONLY}",
+    "loss": f"{SCENARIO.replace('perturbation', 'loss')}{ONLY}",
+    "training": f"""
+{SCENARIO.replace("perturbation", "training").replace(", batch: 12, seed: 0", "")}{ONLY}
+training: {{optimizer: {{sgd: 0.1}}, steps: 2, batch_size: 4}}
+""",
+}
+
+
 def bench(*arguments):
     command = [sys.executable, "-m", "harness.bench", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -57,6 +68,25 @@ def test_the_harness_is_measured_against_the_plain_script(tmp_path):
     assert over_plain.limit == 1.15
     assert rows["second run, all from the store"].median < harness.median
     assert 30 < rows["starting process, most memory"].median < 300
+
+
+def test_the_scenarios_of_every_kind_are_measured_together(tmp_path):
+    for kind, text in OF_KIND.items():
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / f"small-{kind}.yaml").write_text(text)
+    rows = list(whole_set.rows_of_every_kind(shipped=tmp_path))
+    further, everything = [row for row in rows if row.unit == "s"]
+    assert further.name.startswith("loss and training: harness run -j ")
+    assert everything.name.startswith("everything: harness run -j ")
+    assert (further.limit, everything.limit) == (180.0, 240.0)
+    assert [row.limit for row in rows if row.unit == "MB"] == [300.0, 300.0]
+
+
+def test_without_scenarios_of_every_kind_nothing_is_measured_and_it_is_said(tmp_path, capsys):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "small.yaml").write_text(OF_KIND["loss"])
+    assert list(whole_set.rows_of_every_kind(shipped=tmp_path)) == []
+    assert capsys.readouterr().err == f"not measured: every kind: no scenarios in {tmp_path / 'training'}\n"
 
 
 def test_the_memory_of_a_worker_is_looked_at_after_each_outcome():
