@@ -61,7 +61,7 @@ class TrainingAttack:
 
     @property
     def is_constant(self) -> bool:
-        """Whether nothing differentiates through the perturbation: under linf and l1 it is piecewise constant anyway."""
+        """Whether nothing differentiates through the perturbation: under linf and l1 it is piecewise constant."""
         return self.norm != "l2" or self.conventions.gradient_flow == "stopped"
 
 
@@ -77,6 +77,9 @@ class TrainingObjective:
         training: the mode in which the model computes both losses.
         before: layers whose output is what the attack perturbs: a callable of the features. None: the features.
         regularization: whether the model's own losses are part of the total: NSL's wrapper adds them, nobody else does.
+        statistics: what a pass in training mode does to moving statistics, those of batch normalisation above all.
+            ``updated``: every pass moves them, two or three times a step (TensorFlow 2). ``kept``: none ever does
+            (CleverHans 3.1.0, which runs ``UPDATE_OPS``, where Keras layers have none).
     """
 
     model: Callable[..., Any]
@@ -87,6 +90,7 @@ class TrainingObjective:
     training: bool = True
     before: Callable[..., Any] | None = None
     regularization: bool = False
+    statistics: Literal["updated", "kept"] = "updated"
 
     def gradients(
         self, x: tf.Tensor, labels: Any, sample_weights: Any, variables: Sequence[Any]
@@ -112,8 +116,8 @@ class TrainingObjective:
                     attacked = self._attacked(features, labels, sample_weights)
             else:
                 attacked = self._attacked(features, labels, sample_weights)
-            clean = self.loss_fn(labels, self.model(features, training=self.training), sample_weights)
-            adversarial = self.loss_fn(labels, self.model(attacked, training=self.training), sample_weights)
+            clean = self.loss_fn(labels, self._called(features, training=self.training), sample_weights)
+            adversarial = self.loss_fn(labels, self._called(attacked, training=self.training), sample_weights)
             total = _weighed(clean, self.clean) + _weighed(adversarial, self.adversarial)
             total = tf.add_n([total, *self._own_losses()])
         return TrainingLosses(clean, adversarial, total), _gradients(tape, total, variables)
@@ -131,11 +135,11 @@ class TrainingObjective:
         """Two forward and two backward passes: the least that the work can cost."""
         with tf.GradientTape() as tape:
             tape.watch(x)
-            clean = self.loss_fn(labels, self.model(x, training=self.training), sample_weights)
+            clean = self.loss_fn(labels, self._called(x, training=self.training), sample_weights)
         gradient, *of_clean = _gradients(tape, clean, [x, *variables])
         attacked = tf.stop_gradient(self.attack.move(x, gradient))
         with tf.GradientTape() as tape:
-            adversarial = self.loss_fn(labels, self.model(attacked, training=self.training), sample_weights)
+            adversarial = self.loss_fn(labels, self._called(attacked, training=self.training), sample_weights)
             # The weight goes in where the backward pass starts, as in NSL: the same roundings.
             rest = tf.add_n([_weighed(adversarial, self.adversarial), *self._own_losses()])
         of_rest = _gradients(tape, rest, variables)
@@ -145,7 +149,7 @@ class TrainingObjective:
     def _attacked(self, features: tf.Tensor, labels: Any, sample_weights: Any) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(features)
-            predictions = self.model(features, training=self.attack.training)
+            predictions = self._called(features, training=self.attack.training)
             if self.attack.labels == "predicted":
                 labels = _like(labels, tf.stop_gradient(predictions))
             if self.attack.loss_fn is None:
@@ -153,6 +157,16 @@ class TrainingObjective:
             else:
                 loss = self.attack.loss_fn(labels, predictions)
         return self.attack.move(features, *_gradients(tape, loss, [features]))
+
+    def _called(self, features: Any, *, training: bool) -> tf.Tensor:
+        if not training or self.statistics == "updated":
+            return self.model(features, training=training)
+        moving = [*getattr(self.model, "non_trainable_variables", [])]
+        kept = [tf.identity(variable) for variable in moving]
+        predictions = self.model(features, training=training)
+        for variable, value in zip(moving, kept, strict=True):
+            variable.assign(value)
+        return predictions
 
     def _own_losses(self) -> list[tf.Tensor]:
         return list(getattr(self.model, "losses", [])) if self.regularization else []

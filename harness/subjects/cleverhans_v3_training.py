@@ -193,7 +193,11 @@ class _Practice:
 
     def settings(self, model: Any) -> dict[str, Any]:
         """What was really used, as JSON values."""
-        return {**self.settings_without_model, "regularization": "not added" if model.losses else None}
+        return {
+            **self.settings_without_model,
+            "regularization": "not added" if model.losses else None,
+            "statistics": "kept" if model.non_trainable_weights else None,
+        }
 
 
 def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> _Practice:
@@ -231,7 +235,13 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
         "feature_mask": None,
         "dtype": batch.dtype,
         **training_settings(
-            training, objective, gradient_flow=flow, mode=mode, attack_mode=attack_mode, regularization=None
+            training,
+            objective,
+            gradient_flow=flow,
+            mode=mode,
+            attack_mode=attack_mode,
+            regularization=None,
+            statistics=None,
         ),
     }
     named = ("epsilon", "norm", "labels", "clip", "loss", "loss_reduction")

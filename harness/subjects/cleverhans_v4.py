@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.subjects.cleverhans_call import fgm_arguments, perturb_with, settings_used
 from harness.subjects.environments import TENSORFLOW_2, installed_version
-from harness.subjects.keras2 import KerasState, cross_entropy, labels_for_loss, named_gradients
+from harness.subjects.keras2 import KerasState, cross_entropy, labels_for_loss, named_gradients, statistics_of
 from harness.subjects.keras2 import optimizer as keras_optimizer
 from harness.subjects.protocol import Batch, Losses, LossEvidence, Models, Perturbation
 from harness.subjects.translate import (
@@ -50,9 +50,7 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     return perturb_with(_attack_for(models.get()), _NAME, models, batch, attack)
 
 
-def loss_evidence(
-    models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]
-) -> LossEvidence:
+def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> LossEvidence:
     """See ``Subject.loss_evidence``. Composed."""
     import tensorflow as tf
 
@@ -150,7 +148,9 @@ class _Composed:
         refuse_gradient_flow(training, "stopped", norm=norm, library=f"{_NAME}'s tutorial")
         self.training_mode = training.get("mode", "inference") == "training"
         self._attack_training = training.get("attack_mode", "inference") == "training"
-        self._loss_fn = cross_entropy(output=output, reduction=self._reduction, smoothing=training.get("smoothing", 0.0))
+        self._loss_fn = cross_entropy(
+            output=output, reduction=self._reduction, smoothing=training.get("smoothing", 0.0)
+        )
         weighting = training.get("weighting")
         self.objective = (
             Objective(weighting["clean"], weighting["adversarial"])
@@ -201,6 +201,9 @@ class _Composed:
                 mode="training" if self.training_mode else "inference",
                 attack_mode="training" if self._attack_training else "inference",
                 regularization="not added" if self._model.losses else None,
+                statistics=statistics_of(
+                    self._model, *("training" for mode in (self.training_mode, self._attack_training) if mode)
+                ),
             )
         )
 

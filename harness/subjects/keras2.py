@@ -91,6 +91,13 @@ def named_gradients(before: Any, model: Any, gradients: Sequence[Any]) -> dict[s
     return {name: np.asarray(gradient) for name, gradient in zip(names, gradients, strict=True)}
 
 
+def statistics_of(model: Any, *modes: str, moved: bool = True) -> str | None:
+    """What became of moving statistics under these modes: ``updated``, ``kept``, or None where the model has none."""
+    if not model.non_trainable_variables:
+        return None
+    return "updated" if moved and "training" in modes else "kept"
+
+
 class KerasState:
     """A Keras model and its optimizer, which several trajectories use one after the other."""
 

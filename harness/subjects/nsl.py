@@ -18,6 +18,7 @@ from harness.subjects.keras2 import (
     labels_for_loss,
     named_gradients,
     outputs_of,
+    statistics_of,
 )
 from harness.subjects.keras2 import optimizer as keras_optimizer
 from harness.subjects.nsl_call import DEFAULTED, config_arguments, labels_for, settings_used
@@ -141,7 +142,13 @@ def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], train
         gradients=named_gradients(before, model, gradients),
         settings=settings
         | training_settings(
-            training, objective, gradient_flow="stopped", mode=mode, attack_mode=mode, regularization=own
+            training,
+            objective,
+            gradient_flow="stopped",
+            mode=mode,
+            attack_mode=mode,
+            regularization=own,
+            statistics=statistics_of(model, mode),
         ),
         defaulted=_defaulted(attack, training),
         seconds=call.seconds,
@@ -189,6 +196,7 @@ def trainer(models: Models, example: Batch, attack: Mapping[str, Any], training:
         mode="training",
         attack_mode="training",
         regularization="added" if model.losses else None,
+        statistics=statistics_of(model, "training"),
     )
     return NslTrainer(wrapper, KerasState(model, optimizer), training, settings, _defaulted(attack, training))
 

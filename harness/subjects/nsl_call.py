@@ -48,8 +48,8 @@ def config_arguments(attack: Mapping[str, Any], batch: Batch, *, by_name: bool =
         arguments["clip_value_max"] = dict.fromkeys(batch.inputs, high) if by_name else high
     mask = attack.get("feature_mask")
     if mask is not None:
-        by_name = mask if isinstance(mask, Mapping) else dict.fromkeys(batch.inputs, mask)
-        arguments["feature_mask"] = {name: np.asarray(values, batch.dtype) for name, values in by_name.items()}
+        masks = mask if isinstance(mask, Mapping) else dict.fromkeys(batch.inputs, mask)
+        arguments["feature_mask"] = {name: np.asarray(values, batch.dtype) for name, values in masks.items()}
     return arguments
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from harness import __version__
 from harness.subjects.cleverhans_call import perturb_with
 from harness.subjects.environments import TENSORFLOW_2
+from harness.subjects.keras2 import statistics_of
 from harness.subjects.protocol import Batch, LossEvidence, Models, Perturbation
 from harness.subjects.reference_training import Practice, ReferenceTrainer, evidence, train
 from harness.subjects.translate import (
@@ -97,9 +98,10 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
             adversarial=objective.adversarial,
             training=mode == "training",
             before=before,
+            statistics="kept",
         )
 
-    own = "not added" if models.get(dtype=batch.dtype).losses else None
+    kept = models.get(dtype=batch.dtype)
     settings = {
         **used,
         "clip": None if low is None and high is None else [low, high],
@@ -108,7 +110,13 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
         "feature_mask": None,
         "dtype": batch.dtype,
     } | training_settings(
-        training, objective, gradient_flow=flow, mode=mode, attack_mode=attack_mode, regularization=own
+        training,
+        objective,
+        gradient_flow=flow,
+        mode=mode,
+        attack_mode=attack_mode,
+        regularization="not added" if kept.losses else None,
+        statistics=statistics_of(kept, mode, attack_mode, moved=False),
     )
     defaulted = tuple(name for name in ("epsilon", "norm", "labels", "clip", "loss_reduction") if name not in attack)
     return Practice(

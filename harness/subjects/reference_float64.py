@@ -11,7 +11,7 @@ import numpy as np
 from harness import __version__
 from harness.oracle.noise import nudge
 from harness.subjects.environments import TENSORFLOW_2
-from harness.subjects.keras2 import as_model_input, outputs_of
+from harness.subjects.keras2 import as_model_input, outputs_of, statistics_of
 from harness.subjects.protocol import Batch, Losses, LossEvidence, Models, Perturbation
 from harness.subjects.reference_training import Practice, ReferenceTrainer, evidence, train
 from harness.subjects.translate import (
@@ -223,6 +223,7 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
         mode=mode,
         attack_mode=attack_mode,
         regularization="not added" if model.losses else None,
+        statistics=statistics_of(model, mode, attack_mode),
     )
     defaulted = tuple(name for name in ("labels", "clip", "loss_reduction") if name not in attack)
     return Practice(

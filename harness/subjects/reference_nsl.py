@@ -14,7 +14,7 @@ import numpy as np
 
 from harness import __version__
 from harness.subjects.environments import TENSORFLOW_2
-from harness.subjects.keras2 import as_model_input, cross_entropy, outputs_of
+from harness.subjects.keras2 import as_model_input, cross_entropy, outputs_of, statistics_of
 from harness.subjects.nsl_call import DEFAULTED, config_arguments, labels_for, settings_used
 from harness.subjects.protocol import Batch, LossEvidence, Models, Perturbation
 from harness.subjects.reference_training import Practice, ReferenceTrainer, evidence, train
@@ -130,9 +130,15 @@ def _practice(
             regularization=in_wrapper,
         )
 
-    own = ("added" if in_wrapper else "not added") if models.get(dtype=batch.dtype).losses else None
+    kept = models.get(dtype=batch.dtype)
     settings = used | training_settings(
-        training, objective, gradient_flow=flow, mode=mode, attack_mode=attack_mode, regularization=own
+        training,
+        objective,
+        gradient_flow=flow,
+        mode=mode,
+        attack_mode=attack_mode,
+        regularization=("added" if in_wrapper else "not added") if kept.losses else None,
+        statistics=statistics_of(kept, mode, attack_mode),
     )
     defaulted = (*(name for name in DEFAULTED if name not in attack), *training_defaulted(training))
     return Practice(made, smoothing, objective.scale, settings, defaulted)

@@ -164,6 +164,7 @@ def training_settings(
     mode: str,
     attack_mode: str,
     regularization: str | None,
+    statistics: str | None,
 ) -> dict[str, Any]:
     """What a subject used in a training step, for the report.
 
@@ -172,6 +173,8 @@ def training_settings(
         objective: how the losses were weighed.
         gradient_flow, mode, attack_mode: what held.
         regularization: ``added`` or ``not added``: what became of the model's own losses; None where it has none.
+        statistics: ``updated`` or ``kept``: what passes in training mode did to moving statistics; None where there
+            are none.
     """
     optimizer = training.get("optimizer")
     rate = {"rate": optimizer["rate"] * objective.scale} if optimizer else {}
@@ -183,6 +186,7 @@ def training_settings(
         "smoothing": training.get("smoothing", 0.0),
         "sample_weights": sample_weights_text(training),
         "regularization": regularization,
+        "statistics": statistics,
         **({"optimizer": dict(optimizer)} if optimizer else {}),
     }
 
