@@ -36,14 +36,14 @@ def report(
     from harness.engine.record import load_run
     from harness.engine.store import write_atomically
 
-    text = _maker(form, folder)(load_run(folder))
+    text = _maker(form, folder, output)(load_run(folder))
     if output == "-":
         sys.stdout.write(text)
     else:
         write_atomically(Path(output), text.encode())
 
 
-def _maker(form: Format, folder: Path) -> Callable[[Run], str]:
+def _maker(form: Format, folder: Path, output: str) -> Callable[[Run], str]:
     """What turns the run of a folder into text; only what it takes is imported."""
     if form is Format.TEXT:
         from harness.report.summary import summary_text
@@ -52,9 +52,7 @@ def _maker(form: Format, folder: Path) -> Callable[[Run], str]:
     if form is Format.JSON:
         return lambda run: (folder / "run.json").read_text(encoding="utf-8")  # loading the run has checked the file
     if form is Format.MARKDOWN:
-        from harness.report.markdown import markdown
-
-        return markdown
+        return lambda run: _markdown(run, output)
     if form is Format.CSV:
         from harness.report.write import csv
 
@@ -62,3 +60,15 @@ def _maker(form: Format, folder: Path) -> Callable[[Run], str]:
     from harness.report.html import html
 
     return html
+
+
+def _markdown(run: Run, output: str) -> str:
+    """The report, and beside its file the curves that it links to. A run folder has them already."""
+    from harness.report.curves import draw_curves
+    from harness.report.markdown import markdown_with
+    from harness.report.write import write_curves
+
+    curves = draw_curves(run)
+    if output != "-":
+        write_curves(run, curves, Path(output).parent)
+    return markdown_with(run, curves)

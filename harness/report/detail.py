@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.engine.record import CaseRecord
+from harness.report.accuracies import accuracies
+from harness.report.curves import Curves
+from harness.report.differences import differences_of
+from harness.report.equivalence import condition_text
+from harness.report.expectation import expected_text
+from harness.report.losses import losses_of, nonfinite_text
 from harness.report.pictures import Pictures, as_json
-from harness.report.settings import data_text, model_text, setting_names, setting_text, used
+from harness.report.settings import data_text, model_text, setting_names, setting_text, training_text, used
 from harness.report.text import cleaned
 from harness.vocabulary import Comparison, Outcome
 
@@ -16,21 +22,33 @@ _DIGITS = 6
 """Of figures in the page. All digits are in ``run.json`` and ``comparisons.csv``."""
 
 
-def detail(record: CaseRecord, pictures: Pictures) -> dict[str, Any]:
-    """One case: what was asked, the identity of its problem, outcomes, comparisons, pictures."""
+_ALLOWED = {"perturbation": "max_roundoff", "loss": "max_gradient_roundoff", "training": "max_times_twin"}
+"""The part of the tolerance that a verdict of each kind is judged with."""
+
+_SHOWN_ELSEWHERE = ("worst", "steps", "distance", "twin", "equivalence")
+"""Metrics that the page shows as part of a sentence, as curves, or as a table of their own."""
+
+
+def detail(record: CaseRecord, pictures: Pictures, curves: Curves) -> dict[str, Any]:
+    """One case: what was asked, the identity of its problem, outcomes, comparisons, pictures, curves."""
     case = record.case
     return {
         "id": case.id,
+        "kind": case.kind,
         "location": str(case.location),
         "asked": {name: setting_text(value) for name, value in case.attack.items()},
         "model": model_text(case.model),
         "data": data_text(case.data),
+        "training": training_text(case.training),
         "identity": dict(record.identity),
         "settings": setting_names(record.outcomes),
         "outcomes": [_outcome(outcome) for outcome in record.outcomes],
-        "comparisons": [_comparison(comparison) for comparison in record.comparisons],
+        "comparisons": [_comparison(record, comparison) for comparison in record.comparisons],
+        "apart": list(differences_of(record).values()),
         "sheets": [as_json(sheet) for sheet in pictures.sheets],
         "missing": pictures.missing,
+        "curves": {"svg": curves.svg, "words": curves.words} if curves.svg else None,
+        "undrawn": curves.missing,
     }
 
 
@@ -44,22 +62,26 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "epsilon": outcome.settings.get("epsilon"),
         "norm": outcome.settings.get("norm"),
         "used": {name: [one.text, one.default] for name, one in used(outcome).items()},
-        "summary": outcome.summary,
+        "summary": {name: value for name, value in outcome.summary.items() if name != "evaluation"},
+        "losses": losses_of(outcome),
+        "nonfinite": nonfinite_text(outcome),
+        "accuracies": [[condition_text(one.name), one.mean, one.interval] for one in accuracies(outcome)],
         "arrays": outcome.arrays,
     }
 
 
-def _comparison(comparison: Comparison) -> dict[str, Any]:
+def _comparison(record: CaseRecord, comparison: Comparison) -> dict[str, Any]:
     return {
         "left": comparison.left,
         "right": comparison.right,
         "verdict": str(comparison.verdict),
         "status": comparison.status,
-        "expected": comparison.expected,
+        "expected": expected_text(record, comparison),
         "because": comparison.because,
         "sentence": comparison.sentence,
-        "metrics": {name: value for name, value in comparison.metrics.items() if name != "worst"},
-        "allowed": comparison.tolerance.get("max_roundoff"),
+        "metrics": {name: value for name, value in comparison.metrics.items() if name not in _SHOWN_ELSEWHERE},
+        "tests": [[condition_text(name), one] for name, one in (comparison.metrics.get("equivalence") or {}).items()],
+        "allowed": comparison.tolerance.get(_ALLOWED[record.case.kind]),
     }
 
 

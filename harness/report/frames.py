@@ -9,38 +9,48 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.engine.record import CaseRecord, Run
-from harness.vocabulary import Comparison, Outcome, canonical_json
+from harness.report.expectation import expected_answer
+from harness.report.figures import NORMS, SPREAD, comparison_figures, outcome_figures, scalar
+from harness.vocabulary import Comparison, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NORMS = ("linf", "l2", "l1")
-_SPREAD = ("min", "median", "max")
-
 _COUNTS = {
     "elements", "differing", "sign_flips", "sign_flips_undetermined", "undetermined", "incomparable", "unperturbed",
-    "nonfinite", "left_unperturbed", "right_unperturbed", "left_nonfinite", "right_nonfinite",
+    "nonfinite", "left_unperturbed", "right_unperturbed", "left_nonfinite", "right_nonfinite", "first_difference",
+    "times_twin_step", "differing_seeds", "incomparable_seeds", "seeds", "nonfinite_step", "nonfinite_seeds",
+    "left_nonfinite_step", "right_nonfinite_step", "left_nonfinite_seeds", "right_nonfinite_seeds",
+    "equivalence_clean_seeds", "equivalence_clean_seeds_to_decide",
 }  # fmt: skip
 """Columns of whole numbers, which may be missing."""
 
 _TEXTS = {
     "case", "scenario", "kind", "subject", "left", "right", "verdict", "status", "expected", "because", "sentence",
     "reason", "left_status", "right_status", "left_norm", "right_norm", "worst_input", "worst_index", "defaulted",
-    "arrays", "weights", "data",
+    "arrays", "weights", "data", "expected_answer", "worst_name", "equivalence_clean_answer",
 }  # fmt: skip
+
+_TEST = ("answer", "difference", "interval_low", "interval_high", "margin", "seeds", "seeds_to_decide")
 
 _METRICS = (
     "elements", "differing", "differing_share", "max_absolute", "mean_absolute", "max_roundoff", "roundoff_to_pass",
     "worst_input", "worst_index", "worst_left", "worst_right", "worst_x", "sign_flips", "sign_flips_undetermined",
     "undetermined", "cosine", "min_cosine", "incomparable",
+    "worst_name", "relative_distance", "scale",
+    *(f"loss_difference_{name}" for name in ("clean", "adversarial", "total")),
+    "first_difference", "final_distance", "max_distance", "times_twin", "times_twin_step", "agreement", "seeds",
+    "differing_seeds", "incomparable_seeds",
+    *(f"equivalence_clean_{name}" for name in _TEST),
 )  # fmt: skip
 """There in every run, also in one without a single comparison of arrays."""
 
 _SIDE = (
     "status", "seconds", "epsilon", "norm",
-    *(f"perturbation_{norm}_{part}" for norm in _NORMS for part in _SPREAD),
+    *(f"perturbation_{norm}_{part}" for norm in NORMS for part in SPREAD),
     "unperturbed", "nonfinite", "clean_loss", "adversarial_loss", "loss_increase", "clean_accuracy",
-    "adversarial_accuracy",
+    "adversarial_accuracy", "total_loss", *(f"objective_{name}" for name in ("clean", "adversarial", "scale", "rate")),
+    "nonfinite_step", "nonfinite_seeds",
 )  # fmt: skip
 
 
@@ -49,11 +59,12 @@ def comparisons_frame(run: Run) -> pd.DataFrame:
 
     Columns: ``case``, ``scenario``, ``kind``, the matrix settings as ``point.NAME``, ``left``, ``right``, ``verdict``,
     ``status``, ``expected``, ``because``, ``sentence``; every metric (``worst`` as ``worst_input``, ``worst_index``,
-    ``worst_left``, ``worst_right``, ``worst_x``); the tolerance as ``tolerance_NAME``; and of each side, with ``left_``
-    or ``right_`` before it, its status, seconds, epsilon, norm, perturbation norms (``perturbation_linf_max``, in units
-    of x), examples left unperturbed, non-finite values, and loss and accuracy before and after.
+    ``worst_left``, ``worst_right``, ``worst_x`` or ``worst_name``) but those of which there is one for each weight or
+    recorded step; the answers over seeds as ``equivalence_clean_answer``, ``equivalence_0.1_difference`` and so on, and
+    what is expected of the first as ``expected_answer``; the tolerance as ``tolerance_NAME``; and of each side, with
+    ``left_`` or ``right_`` before it, its status, seconds, epsilon, norm, and the figures that ``outcomes_frame`` has.
 
-    A figure that does not exist is missing (``NaN`` or ``NA``).
+    A figure that does not exist, or not for the kind of the case, is missing (``NaN`` or ``NA``).
     """
     rows = [
         _comparison_row(record, comparison, {outcome.subject: outcome for outcome in record.outcomes})
@@ -62,7 +73,7 @@ def comparisons_frame(run: Run) -> pd.DataFrame:
     ]
     first = ("case", "scenario", "kind", *_points(run), "left", "right", "verdict", "status", "expected", "because")
     sides = [f"{side}_{name}" for side in ("left", "right") for name in _SIDE]
-    return _frame(rows, [*first, "sentence", *_METRICS, *sides])
+    return _frame(rows, [*first, "sentence", "expected_answer", *_METRICS, *sides])
 
 
 def outcomes_frame(run: Run) -> pd.DataFrame:
@@ -70,8 +81,13 @@ def outcomes_frame(run: Run) -> pd.DataFrame:
 
     Columns: ``case``, ``scenario``, ``kind``, the matrix settings as ``point.NAME``, ``subject``, ``status``,
     ``reason``, ``seconds``, ``from_store``; what the subject used as ``settings.NAME``, and in ``defaulted`` the names
-    of those left to its defaults; perturbation norms, examples left unperturbed, non-finite values, loss and accuracy
-    before and after; and the hashes ``arrays``, ``weights``, ``data``.
+    of those left to its defaults; and the hashes ``arrays``, ``weights``, ``data``.
+
+    Figures of kind perturbation: perturbation norms (``perturbation_linf_max``, in units of x), examples left
+    unperturbed, non-finite values, loss and accuracy before and after. Of kind loss: ``clean_loss``,
+    ``adversarial_loss``, ``total_loss``, and the objective as ``objective_clean`` and so on. Of kind training the same,
+    with the losses of the last step of the first seed, ``nonfinite_step`` of the first seed, ``nonfinite_seeds`` of
+    all; and at the end, as mean over the seeds, ``clean_accuracy`` and ``adversarial_accuracy_EPSILON``.
     """
     rows = [_outcome_row(record, outcome) for record in run.cases for outcome in record.outcomes]
     first = (
@@ -105,9 +121,9 @@ def _comparison_row(record: CaseRecord, comparison: Comparison, outcomes: Mappin
         "expected": comparison.expected,
         "because": comparison.because,
         "sentence": comparison.sentence,
-        **_flat("", comparison.metrics),
-        **_flat("tolerance_", comparison.tolerance),
+        "expected_answer": expected_answer(record, comparison),
         **sides,
+        **comparison_figures(comparison),
     }
 
 
@@ -120,8 +136,8 @@ def _outcome_row(record: CaseRecord, outcome: Outcome) -> dict[str, Any]:
         "seconds": outcome.seconds if outcome.status == "ok" else None,
         "from_store": outcome.from_store,
         "defaulted": ";".join(outcome.defaulted),
-        **{f"settings.{name}": _scalar(value) for name, value in outcome.settings.items()},
-        **_figures(outcome),
+        **{f"settings.{name}": scalar(value) for name, value in outcome.settings.items()},
+        **outcome_figures(outcome),
         "arrays": outcome.arrays,
         "weights": record.identity.get("weights", ""),
         "data": record.identity.get("data", ""),
@@ -130,7 +146,7 @@ def _outcome_row(record: CaseRecord, outcome: Outcome) -> dict[str, Any]:
 
 def _case(record: CaseRecord) -> dict[str, Any]:
     case = record.case
-    point = {f"point.{name}": _scalar(value) for name, value in case.point.items()}
+    point = {f"point.{name}": scalar(value) for name, value in case.point.items()}
     return {"case": case.id, "scenario": case.scenario, "kind": case.kind, **point}
 
 
@@ -140,34 +156,8 @@ def _side(outcome: Outcome) -> dict[str, Any]:
         "seconds": outcome.seconds if outcome.status == "ok" else None,
         "epsilon": outcome.settings.get("epsilon"),
         "norm": outcome.settings.get("norm", ""),
-        **_figures(outcome),
+        **outcome_figures(outcome),
     }
-
-
-def _figures(outcome: Outcome) -> dict[str, Any]:
-    """The summary of an outcome, flat: perturbation norms as smallest, median and largest."""
-    summary = outcome.summary
-    figures: dict[str, Any] = {}
-    for norm, spread in summary.get("perturbation", {}).items():
-        figures |= {f"perturbation_{norm}_{part}": value for part, value in zip(_SPREAD, spread, strict=True)}
-    figures |= {name: value for name, value in summary.items() if not isinstance(value, (Mapping, list, tuple))}
-    for when in ("clean", "adversarial"):
-        figures |= {f"{when}_{name}": value for name, value in summary.get(when, {}).items()}
-    before, after = figures.get("clean_loss"), figures.get("adversarial_loss")
-    figures["loss_increase"] = after - before if before is not None and after is not None else None
-    return figures
-
-
-def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(f"{prefix}{name}_", value) if isinstance(value, Mapping) else {f"{prefix}{name}": _scalar(value)}
-    return flat
-
-
-def _scalar(value: Any) -> Any:
-    """A value that fits a cell: lists and mappings as JSON text."""
-    return canonical_json(value) if isinstance(value, (Mapping, list, tuple)) else value
 
 
 def _points(run: Run) -> list[str]:
@@ -184,7 +174,7 @@ def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     for name in frame.columns:
         if name in _COUNTS:
             frame[name] = frame[name].astype("Int64")
-        elif name in _TEXTS:
+        elif name in _TEXTS or name.endswith("_answer"):
             frame[name] = frame[name].fillna("").astype(object)
         elif name == "from_store":
             frame[name] = frame[name].astype(bool)

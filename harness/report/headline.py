@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.engine.record import CaseRecord, Run
-from harness.report.matrix import BY_INTEREST, Cell, matrix_of
+from harness.report.matrix import BY_INTEREST, Cell, is_library, matrix_of
 from harness.report.text import count, duration, printable
 from harness.vocabulary import Comparison, Outcome, Verdict
 
@@ -79,7 +79,7 @@ def totals_line(run: Run) -> str:
 
 def libraries(run: Run) -> list[Cell]:
     """The pairs of real libraries: what a newcomer wants to know first."""
-    return [cell for pair, cell in matrix_of(run).items() if not any(name.startswith("reference-") for name in pair)]
+    return [cell for pair, cell in matrix_of(run).items() if all(is_library(name) for name in pair)]
 
 
 def unexpected(run: Run) -> list[tuple[CaseRecord, Comparison]]:

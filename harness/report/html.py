@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.engine.record import CaseRecord, Run
+from harness.report.curves import NO_CURVES, Curves, draw_curves, file_name
 from harness.report.detail import detail, island
 from harness.report.known import Known
 from harness.report.matrix import Cell
@@ -23,19 +24,31 @@ from harness.vocabulary import Verdict
 PICTURES_LIMIT = 4_000_000
 """Bytes of pictures in a page. 150 cases with six subjects on 8 x 8 images take about a tenth of it."""
 
+CURVES_LIMIT = 6_000_000
+"""Bytes of curves in a page. Each training has about 30,000."""
+
 _TEMPLATES = Path(__file__).parent / "templates"
-_SCRIPTS = ("elements.js", "pictures.js", "detail.js", "filters.js", "main.js")
+_SCRIPTS = ("elements.js", "pictures.js", "kinds.js", "detail.js", "filters.js", "main.js")
 
 
 def html(run: Run) -> str:
+    """The page of a run, see ``html_with``."""
+    return html_with(run, draw_curves(run))
+
+
+def html_with(run: Run, curves: Mapping[int, Curves]) -> str:
     """The page of a run.
 
     It forbids itself every connection and every script and style but its own, by a content security policy with their
     hashes; whatever comes from scenarios and libraries is text in it and nothing else.
+
+    Args:
+        run: with its arrays, for the pictures.
+        curves: by the case's position, as ``draw_curves`` returns them.
     """
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     script = _script()
-    details = _details(run)
+    details = _details(run, curves)
     return (
         _environment()
         .get_template("report.html")
@@ -93,10 +106,26 @@ def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _details(run: Run) -> list[Markup]:
+def _details(run: Run, curves: Mapping[int, Curves]) -> list[Markup]:
     """The details of each case, in the order of the run."""
-    pictures = _pictures(run)
-    return [Markup(island(detail(record, pictures[number]))) for number, record in enumerate(run.cases)]
+    pictures, curves = _pictures(run), _within_limit(run, curves)
+    return [
+        Markup(island(detail(record, pictures[number], curves.get(number, NO_CURVES))))
+        for number, record in enumerate(run.cases)
+    ]
+
+
+def _within_limit(run: Run, curves: Mapping[int, Curves]) -> dict[int, Curves]:
+    """Curves of the cases of which the most is to be said first, until the limit is reached."""
+    left, kept = CURVES_LIMIT, {}
+    for number, record in _by_interest(run):
+        one = curves.get(number, NO_CURVES)
+        if len(one.svg) > left:
+            where = file_name(number, record.case.id)
+            one = Curves(missing=f"in {where}: left out here, to keep this page below {CURVES_LIMIT:,} bytes of them")
+        left -= len(one.svg)
+        kept[number] = one
+    return kept
 
 
 def _pictures(run: Run) -> dict[int, Pictures]:

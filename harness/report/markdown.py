@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.engine.record import Run
+from harness.report.curves import Curves, draw_curves
+from harness.report.expectation import expected_text
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected
 from harness.report.known import known_differences
 from harness.report.markdown_scenario import scenario_section
@@ -17,14 +19,28 @@ _FIRST_CASES = 3
 
 
 def markdown(run: Run) -> str:
-    """The report of a run: what is not as expected first, then the matrix, every scenario, and how it was run."""
+    """The report of a run, see ``markdown_with``. The curves that it links to lie in the run's folder."""
+    return markdown_with(run, draw_curves(run))
+
+
+def markdown_with(run: Run, curves: Mapping[int, Curves]) -> str:
+    """What is not as expected first, then the matrix, every scenario, and how it was run.
+
+    Args:
+        run: the run.
+        curves: by the case's position, as ``draw_curves`` returns them; linked to, as files beside the report.
+    """
+    numbers = {id(record): number for number, record in enumerate(run.cases)}
     sections = [
         _head(run),
         _unexpected(run),
         _failures(run),
         _matrix(run),
         ["## Scenarios", "", "A setting marked with `*` was left to the subject's own default.", ""],
-        *(scenario_section(records) for records in by_scenario(run).values()),
+        *(
+            scenario_section(records, [numbers[id(record)] for record in records], curves)
+            for records in by_scenario(run).values()
+        ),
         _subjects(run),
         _environment(run),
     ]
@@ -51,7 +67,7 @@ def _unexpected(run: Run) -> Iterable[str]:
         because = f" ({escaped(comparison.because)})" if comparison.because else ""
         yield (
             f"- {code(record.case.id)} {escaped(comparison.left)} \\| {escaped(comparison.right)}: "
-            f"**{comparison.verdict}**, expected {escaped(comparison.expected)}{because}: "
+            f"**{comparison.verdict}**, expected {escaped(expected_text(record, comparison))}{because}: "
             f"{sentence(comparison.sentence)}"
         )
     if len(found) > _MOST_LISTED:

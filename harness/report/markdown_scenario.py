@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.engine.record import CaseRecord
+from harness.report.curves import Curves
+from harness.report.expectation import expected_text
 from harness.report.markdown_text import code, escaped, table
+from harness.report.markdown_training import apart, libraries, measured, objectives, pictures
 from harness.report.matrix import BY_INTEREST, in_table_order, pair_of
-from harness.report.settings import data_text, model_text, point_text, setting_names, used
+from harness.report.settings import data_text, model_text, point_text, setting_names, training_text, used
 from harness.report.text import count, figure
 from harness.vocabulary import Comparison, Verdict
 
@@ -18,11 +21,15 @@ _MOST_VALUES = 4
 Group = list[tuple[CaseRecord, Comparison]]
 
 
-def scenario_section(records: Sequence[CaseRecord]) -> Iterable[str]:
+def scenario_section(
+    records: Sequence[CaseRecord], numbers: Sequence[int], curves: Mapping[int, Curves]
+) -> Iterable[str]:
     """The section of one scenario.
 
     Args:
         records: its cases.
+        numbers: their positions in the run.
+        curves: by position.
     """
     case = records[0].case
     yield from (f"### {escaped(case.scenario)}", "")
@@ -31,7 +38,16 @@ def scenario_section(records: Sequence[CaseRecord]) -> Iterable[str]:
     tags = f", tags {', '.join(map(code, case.tags))}" if case.tags else ""
     yield from (f"{count(len(records), 'case')} of kind {case.kind}, {code(case.location.file)}{tags}.", "")
     yield from _comparisons(records)
-    yield from _outcomes(records)
+    if case.kind == "perturbation":
+        yield from _outcomes(records)
+        yield from apart(records)
+    else:
+        yield from _failed(records)
+        yield from objectives(records)
+        yield from apart(records)
+        yield from measured(records)
+        yield from libraries(records)
+        yield from pictures(records, numbers, curves)
     yield from _problem(records)
 
 
@@ -41,7 +57,7 @@ def _comparisons(records: Sequence[CaseRecord]) -> list[str]:
     for group in _groups(records):
         record, worst = max(group, key=lambda one: _excess(one[1]))
         bold = "**" if worst.status == "unexpected" else ""
-        expected = f"{escaped(worst.expected)}: {escaped(worst.because)}" if worst.expected else ""
+        expected = f"{escaped(expected_text(record, worst))}: {escaped(worst.because)}" if worst.expected else ""
         rows.append(
             (
                 "<br>".join(dict.fromkeys(escaped(" | ".join(pair_of(comparison))) for _, comparison in group)),
@@ -60,7 +76,7 @@ def _groups(records: Sequence[CaseRecord]) -> list[Group]:
     by_pair: dict[tuple[Any, ...], Group] = {}
     for record in records:
         for one in record.comparisons:
-            key = (pair_of(one), one.verdict, one.status, one.expected, one.because)
+            key = (pair_of(one), one.verdict, one.status, expected_text(record, one), one.because)
             by_pair.setdefault(key, []).append((record, one))
     groups: dict[tuple[Any, ...], Group] = {}
     for (_, *alike), group in by_pair.items():
@@ -73,7 +89,7 @@ def _rank(comparison: Comparison) -> tuple[bool, int]:
 
 
 def _excess(comparison: Comparison) -> float:
-    needed = comparison.metrics.get("roundoff_to_pass", 0.0)
+    needed = comparison.metrics.get("roundoff_to_pass", comparison.metrics.get("times_twin", 0.0))
     return math.inf if needed is None else needed
 
 
@@ -110,6 +126,20 @@ def _outcomes(records: Sequence[CaseRecord]) -> list[str]:
     return table(("subject", "outcomes", *map(escaped, names), "accuracy, clean to adversarial"), rows)
 
 
+def _failed(records: Sequence[CaseRecord]) -> Iterable[str]:
+    """Why there is nothing of a subject, one line for the cases in which it is the same."""
+    reasons: dict[str, int] = {}
+    for record in records:
+        for outcome in record.outcomes:
+            if outcome.status != "ok":
+                text = f"- {escaped(outcome.subject)}: {outcome.status}: {escaped(outcome.reason)}"
+                reasons[text] = reasons.get(text, 0) + 1
+    for text, times in reasons.items():
+        yield text if times == len(records) else f"{text} ({count(times, 'case')})"
+    if reasons:
+        yield ""
+
+
 def _change(summary: Any, name: str) -> str:
     return f"{figure(summary['clean'][name], 3)} to {figure(summary['adversarial'][name], 3)}"
 
@@ -127,6 +157,10 @@ def _problem(records: Sequence[CaseRecord]) -> Iterable[str]:
     data = dict.fromkeys(data_text(record.case.data) for record in records)
     yield from (f"- model: {escaped(text)}" for text in models)
     yield from (f"- data: {escaped(text)}" for text in data)
+    trainings = list(dict.fromkeys(training_text(record.case.training) for record in records if record.case.training))
+    yield from (f"- training: {escaped(text)}" for text in trainings[:_MOST_VALUES])
+    if len(trainings) > _MOST_VALUES:
+        yield f"- and {len(trainings) - _MOST_VALUES:,} more"
     for name in ("weights", "data"):
         hashes = dict.fromkeys(record.identity[name] for record in records if name in record.identity)
         some = ", ".join(code(digest[:16]) for digest in list(hashes)[:_MOST_VALUES])

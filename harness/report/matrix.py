@@ -71,6 +71,11 @@ class Cell:
         return "; ".join([", ".join(parts), *gaps] if parts else gaps)
 
 
+def is_library(subject: str) -> bool:
+    """Whether a subject is a real library, and no reimplementation."""
+    return not subject.startswith("reference-")
+
+
 def in_table_order(names: Iterable[str]) -> list[str]:
     """Subjects in the order in which every table shows them; ones that are not shipped follow."""
     order = {name: position for position, name in enumerate(SUBJECTS)}

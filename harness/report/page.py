@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.engine.record import CaseRecord, Run
+from harness.report.expectation import expected_text
 from harness.report.headline import Failure, Headline, failures, headline, libraries, unexpected
 from harness.report.known import known_differences
 from harness.report.matrix import SYMBOLS, Cell, Pair, by_scenario, in_table_order, matrix_of, pair_of, pairs_of
@@ -91,6 +92,7 @@ def context(run: Run) -> dict[str, Any]:
         "scenarios": scenarios,
         "tags": sorted({tag for record in run.cases for tag in record.case.tags}),
         "variables": _shared_variables(run.subjects),
+        "expected": expected_text,
         "segments": segments,
         "count": count,
     }

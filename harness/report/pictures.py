@@ -73,7 +73,9 @@ class Pictures:
 
 
 def pictures_of(run: Run, record: CaseRecord) -> Pictures:
-    """Draws a case. Empty for data that are no images, and for a case without adversarial examples."""
+    """Draws a case. Empty for data that are no images, and for a case that has no adversarial examples."""
+    if record.case.kind != "perturbation":
+        return Pictures()
     try:
         inputs = {name: array for name, array in run.inputs(record).items() if is_image(array)}
         if not inputs:

@@ -9,11 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from harness.engine.events import Event, OutcomeReady, Planned, ProblemReady
-from harness.report.text import count, duration, encodable
+from harness.engine.events import Event, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.report.text import count, duration, encodable, printable
 
 _LINE_EVERY = 0.1
 """Share of the outcomes after which a line is due."""
+
+_LINE_SECONDS = 30.0
+"""How long a log is silent while something long goes on."""
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Tally:
     outcomes_done: int = 0
     from_store: int = 0
     case: str = ""
+    trainings: dict[tuple[str, str], Progressed] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def add(self, event: Event) -> None:
@@ -39,6 +43,12 @@ class Tally:
             self.outcomes_done += 1
             self.from_store += event.outcome.from_store
             self.case = event.case.id
+            self.trainings.pop((event.case.id, event.outcome.subject), None)
+        elif isinstance(event, Progressed):
+            key = (event.case.id, event.subject)
+            self.trainings.pop(key, None)  # so that the last one of which something was heard stands last
+            self.trainings[key] = event
+            self.case = event.case.id
 
     @property
     def preparing(self) -> bool:
@@ -46,11 +56,18 @@ class Tally:
         return not self.outcomes_done and self.problems_done < self.problems
 
     def in_words(self) -> str:
-        """``problems 3 of 12`` or ``outcomes 80 of 756, 40 from the store``."""
+        """``problems 3 of 12`` or ``outcomes 80 of 756, 40 from the store; nsl step 1,200 of 3,000``."""
         if self.preparing:
             return f"problems {self.problems_done:,} of {self.problems:,}"
         stored = f", {self.from_store:,} from the store" if self.from_store else ""
-        return f"outcomes {self.outcomes_done:,} of {self.outcomes:,}{stored}"
+        return f"outcomes {self.outcomes_done:,} of {self.outcomes:,}{stored}{self._training()}"
+
+    def _training(self) -> str:
+        """The training of which something was heard last."""
+        if not self.trainings:
+            return ""
+        one = next(reversed(self.trainings.values()))
+        return f"; {printable(one.subject)} step {one.step:,} of {one.steps:,}"
 
 
 class Bar:
@@ -89,6 +106,7 @@ class Lines:
     def __init__(self, console: Console):
         self._console = console
         self._said = 0.0
+        self._last = time.monotonic()
         self._prepared = False
 
     def show(self, tally: Tally) -> None:
@@ -100,8 +118,11 @@ class Lines:
         if share - self._said >= _LINE_EVERY or (share == 1.0 and self._said < 1.0):
             self._said = share
             self._say(f"{tally.in_words()} ({share:.0%})", tally)
+        elif tally.trainings and time.monotonic() - self._last >= _LINE_SECONDS:
+            self._say(f"{tally.in_words()} in {encodable(tally.case, self._console.encoding)}", tally)
 
     def _say(self, words: str, tally: Tally) -> None:
+        self._last = time.monotonic()
         elapsed = duration(time.monotonic() - tally.started)
         self._console.print(f"{words} after {elapsed}", markup=False, highlight=False, soft_wrap=True)
 

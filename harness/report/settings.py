@@ -8,10 +8,25 @@ from typing import Any
 
 import numpy as np
 
+from harness.report.objective import objective_text, optimizer_text
 from harness.report.text import printable
 from harness.vocabulary import ATTACK_SETTINGS, Outcome
 
 _LONGEST = 120
+
+OBJECTIVE = "objective"
+
+_TRAINING = (
+    "gradient_flow",
+    "mode",
+    "attack_mode",
+    "composed",
+    "smoothing",
+    "sample_weights",
+    "regularization",
+    "optimizer",
+)
+"""Settings of kinds loss and training, after those of the attack; the objective goes before them."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +43,23 @@ class Used:
 
 
 def used(outcome: Outcome) -> dict[str, Used]:
-    """What a subject really used, in the order of ``ATTACK_SETTINGS``; empty when it did not come so far."""
-    return {
-        name: Used(setting_text(outcome.settings[name]), name in outcome.defaulted) for name in setting_names([outcome])
-    }
+    """What a subject really used, in the order of ``setting_names``; empty when it did not come so far."""
+    return {name: _used(outcome, name) for name in setting_names([outcome])}
+
+
+def _used(outcome: Outcome, name: str) -> Used:
+    value = outcome.settings[name]
+    if name == OBJECTIVE:
+        return Used(objective_text(value), "weighting" in outcome.defaulted)
+    text = optimizer_text(value) if name == "optimizer" else setting_text(value)
+    return Used(text, name in outcome.defaulted)
 
 
 def setting_names(outcomes: Iterable[Outcome]) -> list[str]:
     """Names of all settings that any of the subjects reports, the common ones first."""
     names = {name for outcome in outcomes for name in outcome.settings}
-    return [name for name in ATTACK_SETTINGS if name in names] + sorted(names - set(ATTACK_SETTINGS))
+    known = (OBJECTIVE, *ATTACK_SETTINGS, *_TRAINING)
+    return [name for name in known if name in names] + sorted(names - set(known))
 
 
 def setting_text(value: Any) -> str:
@@ -81,6 +103,14 @@ def _layer_text(layer: Mapping[str, Any]) -> str:
         return f"{printable(layer['kind'])} {setting_text(arguments[0])}"
     named = ", ".join(f"{name} {setting_text(value)}" for name, value in layer.items() if name != "kind")
     return f"{printable(layer['kind'])}{f' ({named})' if named else ''}"
+
+
+def training_text(training: Mapping[str, Any]) -> str:
+    """A training section: ``weighting clean 1, adversarial 0.5; optimizer sgd, rate 0.1; steps 300; ...``."""
+    shown = {name: setting_text(value) for name, value in training.items()}
+    if "optimizer" in training:
+        shown["optimizer"] = optimizer_text(training["optimizer"])
+    return "; ".join(f"{name} {text}" for name, text in shown.items())
 
 
 def data_text(data: Mapping[str, Any]) -> str:

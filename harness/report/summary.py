@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.engine.record import CaseRecord, Run
+from harness.report.expectation import expected_text
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected, unstated
 from harness.report.known import known_differences
 from harness.report.matrix import SYMBOLS, Cell, in_table_order, matrix_of
@@ -71,7 +72,7 @@ def _print_unexpected(run: Run, console: Console) -> None:
             console,
             ("unexpected  ", "bold red"),
             *_comparison(record, comparison),
-            (f", expected {comparison.expected}", "bold"),
+            (f", expected {expected_text(record, comparison)}", "bold"),
             (f" ({comparison.because})" if comparison.because else "", ""),
             (f": {comparison.sentence}", ""),
             (f"  {expectation.location}" if expectation else "", "dim"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from harness.engine.record import Run
 from harness.engine.store import write_atomically
+from harness.report.curves import FILE_NAME, FOLDER, Curves, draw_curves, file_name
 from harness.report.frames import comparisons_frame
-from harness.report.html import html
-from harness.report.markdown import markdown
+from harness.report.html import html_with
+from harness.report.markdown import markdown_with
 from harness.report.text import printable
 
 _FORMULA = ("=", "+", "-", "@")
@@ -35,12 +37,19 @@ def _cell(value: object) -> object:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-REPORTS: dict[str, Callable[[Run], str]] = {"comparisons.csv": csv, "report.md": markdown, "report.html": html}
-"""The reports of a run by file name. ``run.json`` and the arrays are the run itself and are there already."""
+REPORTS: dict[str, Callable[[Run, Mapping[int, Curves]], str]] = {
+    "comparisons.csv": lambda run, _: csv(run),
+    "report.md": markdown_with,
+    "report.html": html_with,
+}
+"""The reports of a run by file name, each made of the run and its curves.
+
+``run.json`` and the arrays are the run itself and are there already.
+"""
 
 
 def write_reports(run: Run, folder: Path) -> list[Path]:
-    """Writes every report of a run, each whole or not at all. Returns where they are.
+    """Writes every report of a run, each whole or not at all, and the curves of its trainings. Returns where they are.
 
     Args:
         run: with its arrays, for the pictures.
@@ -49,8 +58,35 @@ def write_reports(run: Run, folder: Path) -> list[Path]:
     Raises:
         HarnessError: when a file cannot be written.
     """
-    paths = []
+    curves = draw_curves(run)
+    paths = write_curves(run, curves, folder)  # first: the Markdown report links to them
     for name, make in REPORTS.items():
-        write_atomically(folder / name, make(run).encode())
+        write_atomically(folder / name, make(run, curves).encode())
         paths.append(folder / name)
+    _remove_stale(folder / FOLDER, {path.name for path in paths})
     return paths
+
+
+def write_curves(run: Run, curves: Mapping[int, Curves], folder: Path) -> list[Path]:
+    """Writes the curves of each case where ``report.md`` in this folder links to them. Returns where they are.
+
+    Raises:
+        HarnessError: when a file cannot be written.
+    """
+    paths = []
+    for number, one in curves.items():
+        if one.svg:
+            paths.append(folder / file_name(number, run.cases[number].case.id))
+            write_atomically(paths[-1], one.svg.encode())
+    return paths
+
+
+def _remove_stale(folder: Path, named: Collection[str]) -> None:
+    """Removes curves of an earlier run; what the harness has not written stays."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.name not in named and FILE_NAME.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # only if nothing is left

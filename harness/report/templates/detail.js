@@ -4,7 +4,7 @@ const NORMS = ["linf", "l2", "l1"];
 const asked = (one) => {
   const settings = Object.entries(one.asked).map(([name, value]) => `${name} ${value}`).join(", ");
   const rows = [["Asked", settings || "nothing: every subject uses its own defaults"], ["Model", one.model], ["Data", one.data],
-    ["Scenario", one.location]];
+    ...(one.training ? [["Training", one.training]] : []), ["Scenario", one.location]];
   const hashes = Object.entries(one.identity).map(([name, hash]) =>
     [`SHA-256 of the ${name}`, make("span", { class: "hash" }, hash, " the same for every subject")]);
   return make("dl", { class: "asked" }, [...rows, ...hashes].map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
@@ -15,7 +15,7 @@ const settings = (one) => {
   const heads = [{ text: "Setting" }, ...known.map(({ subject }) => ({ text: subject }))];
   const rows = one.settings.map((name) => {
     const values = known.map(({ used }) => used[name]);
-    const differs = new Set(values.filter(Boolean).map(([text]) => text)).size > 1;
+    const differs = new Set(values.map((value) => value?.[0])).size > 1;
     return make("tr", { class: differs && "differs" },
       make("th", { scope: "row", title: differs ? "not the same for all subjects" : undefined }, name),
       values.map((value) => {
@@ -24,7 +24,7 @@ const settings = (one) => {
         return make("td", { class: byDefault && "default" }, text, byDefault && [" ", make("small", {}, "default")]);
       }));
   });
-  return [make("h4", {}, "What each subject really used"), make("div", { class: "settings" }, table("Settings", heads, rows))];
+  return [make("h4", {}, "What each subject really used"), make("div", { class: "settings" }, table("Settings", heads, rows)), ...apart(one)];
 };
 
 const spread = (outcome, norm) => {
@@ -43,63 +43,50 @@ const change = ({ clean, adversarial }, name, show) => {
 const increase = ({ clean, adversarial }) =>
   !clean || clean.loss === null || adversarial.loss === null ? "-" : figure(adversarial.loss - clean.loss);
 
-const outcomes = (one) => {
-  const heads = [{ text: "Subject" }, { text: "Status" }, { text: "Seconds", number: true },
+const perturbationOutcomes = (one) => {
+  const heads = outcomeHeads([
     { text: "Accuracy", hint: "on the inputs, and on the adversarial examples", number: true },
     { text: "Loss", hint: "mean cross-entropy in nats, on the inputs, and on the adversarial examples", number: true },
     { text: "Loss increase", number: true },
     ...NORMS.map((norm) => ({ text: `Perturbation ${norm}`, hint: "smallest / median / largest over the examples, in units of x", number: true })),
     { text: "Unperturbed", hint: "examples left as they were", number: true },
     { text: "Non-finite", hint: "infinite or NaN elements", number: true },
-    { text: "SHA-256 of the arrays" }];
-  const rows = one.outcomes.flatMap((outcome) => {
-    const status = `${outcome.status}${outcome.stored ? ", from the store" : ""}`;
-    if (outcome.status !== "ok") {
-      return [make("tr", {}, make("th", { scope: "row" }, outcome.subject), make("td", {}, status),
-        make("td", { colspan: heads.length - 2, class: "prose" }, outcome.reason))];
-    }
+  ]);
+  const rows = outcomeRows(one, heads, (outcome) => {
     const { summary } = outcome;
-    return [make("tr", {}, make("th", { scope: "row" }, outcome.subject), make("td", {}, status), number(figure(outcome.seconds, 3)),
-      change(summary, "accuracy", percent), change(summary, "loss", (value) => figure(value)), number(increase(summary)),
-      NORMS.map((norm) => spread(outcome, norm)),
-      number(figure(summary.unperturbed)), number(figure(summary.nonfinite)),
-      make("td", {}, make("span", { class: "hash", title: outcome.arrays }, outcome.arrays.slice(0, 12))))];
+    return [change(summary, "accuracy", percent), change(summary, "loss", (value) => figure(value)), number(increase(summary)),
+      NORMS.map((norm) => spread(outcome, norm)), number(figure(summary.unperturbed)), number(figure(summary.nonfinite))];
   });
   return [make("h4", {}, "Outcomes"), table("Outcomes", heads, rows)];
 };
 
-const comparisons = (one, matches) => {
-  const heads = [{ text: "Pair" }, { text: "Verdict" }, { text: "Status" },
+const perturbationComparisons = (one, matches) => {
+  const heads = [
     { text: "Largest", hint: "largest absolute difference, in units of x", number: true },
     { text: "Mean", hint: "mean absolute difference, in units of x", number: true },
     { text: "Round-off", hint: "largest difference in units of round-off", number: true },
     { text: "Needed / allowed", hint: "units of round-off that would pass, and that are allowed", number: true },
     { text: "Differing", hint: "share of the elements", number: true },
-    { text: "Sign flips (undecided)", hint: "elements perturbed in opposite directions; those of them that float32 cannot decide", number: true },
+    { text: "Sign flips (undetermined)", hint: "elements perturbed in opposite directions; those of them that float32 cannot determine", number: true },
     { text: "Cosine (least)", hint: "between the perturbations, all together, and of the example where it is least", number: true }];
   const oneSided = one.comparisons.some(({ metrics }) => metrics.incomparable);
   if (oneSided) heads.push({ text: "Finite on one side", hint: "elements that no tolerance can pass", number: true });
-  const rows = one.comparisons.flatMap((comparison) => {
-    const { metrics, verdict, status, expected, because } = comparison;
-    const wrong = status === "unexpected";
-    const dim = matches(comparison) ? "" : "dim";
-    const figures = metrics.elements === undefined ? [make("td", { colspan: heads.length - 3 })] : [
-      number(figure(metrics.max_absolute)), number(figure(metrics.mean_absolute)), number(figure(metrics.max_roundoff)),
-      number(`${figure(metrics.roundoff_to_pass)} / ${figure(comparison.allowed)}`), number(percent(metrics.differing_share)),
-      number(`${figure(metrics.sign_flips)}${metrics.undetermined === null ? "" : ` (${figure(metrics.sign_flips_undetermined)})`}`),
-      number(`${figure(metrics.cosine, 6)} (${figure(metrics.min_cosine, 6)})`), oneSided && number(figure(metrics.incomparable))];
-    const said = [comparison.sentence, expected && `. Expected ${expected}`, because && `: ${because}`];
-    return [
-      make("tr", { class: dim }, make("th", { scope: "row" }, `${comparison.left} | ${comparison.right}`), make("td", {}, tag(verdict)),
-        make("td", { class: wrong && "bad" }, wrong ? make("b", {}, status) : status), figures),
-      make("tr", { class: `said ${dim}` }, make("td", { colspan: heads.length }, make("p", { class: "sentence" }, said))),
-    ];
-  });
-  return [make("h4", {}, "Comparisons"), table("Comparisons", heads, rows)];
+  return comparisonTable(one, matches, heads, ({ metrics, allowed }) => [
+    number(figure(metrics.max_absolute)), number(figure(metrics.mean_absolute)), number(figure(metrics.max_roundoff)),
+    number(`${figure(metrics.roundoff_to_pass)} / ${figure(allowed)}`), number(percent(metrics.differing_share)),
+    number(`${figure(metrics.sign_flips)}${metrics.undetermined === null ? "" : ` (${figure(metrics.sign_flips_undetermined)})`}`),
+    number(`${figure(metrics.cosine, 6)} (${figure(metrics.min_cosine, 6)})`), oneSided && number(figure(metrics.incomparable))]);
+};
+
+const KINDS = {
+  perturbation: { outcomes: perturbationOutcomes, comparisons: perturbationComparisons },
+  loss: { outcomes: lossOutcomes, comparisons: lossComparisons },
+  training: { outcomes: trainingOutcomes, comparisons: trainingComparisons },
 };
 
 const detail = (one, matches) => [
-  asked(one), one.settings.length ? settings(one) : [], outcomes(one), one.comparisons.length ? comparisons(one, matches) : [],
+  asked(one), one.settings.length ? settings(one) : [], KINDS[one.kind].outcomes(one), curves(one),
+  one.comparisons.length ? KINDS[one.kind].comparisons(one, matches) : [],
   one.missing ? make("p", { class: "hint" }, `Pictures: ${one.missing}`) : [], one.sheets.flatMap(pictures),
   make("p", { class: "hint" }, make("a", { href: `#case=${encodeURIComponent(one.id)}` }, "Link to this case")),
 ].flat();
