@@ -89,8 +89,8 @@ class Expectation:
     """What a scenario says the verdict of one pair must be, and why.
 
     Attributes:
-        outcome: kind training over several seeds: what the equivalence test must answer, ``"equivalent"``,
-            ``"different"`` or ``"undecided"``; empty where nothing is said of it.
+        outcome: kind training over several seeds: what the equivalence tests must answer together: ``"equivalent"`` in
+            every accuracy, ``"different"`` in one, or ``"undecided"``; empty where nothing is said of it.
     """
 
     verdict: Verdict

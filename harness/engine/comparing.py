@@ -143,7 +143,7 @@ def _expected(case: Case, comparison: Comparison) -> Comparison:
     expectation = case.expectations.get(f"{comparison.left}|{comparison.right}")
     if expectation is None:
         return comparison
-    answered = not expectation.outcome or _clean_answer(comparison) == expectation.outcome
+    answered = not expectation.outcome or _answer(comparison) == expectation.outcome
     return Comparison(
         **{
             **vars(comparison),
@@ -154,9 +154,13 @@ def _expected(case: Case, comparison: Comparison) -> Comparison:
     )
 
 
-def _clean_answer(comparison: Comparison) -> str:
-    """What the equivalence test says of the clean accuracy; empty where there was none."""
-    return ((comparison.metrics.get("equivalence") or {}).get("clean") or {}).get("answer", "")
+def _answer(comparison: Comparison) -> str:
+    """What the equivalence tests say together: models are equivalent if they are so in every accuracy, and different
+    if they are so in one. Empty where there was no test."""
+    answers = {one["answer"] for one in (comparison.metrics.get("equivalence") or {}).values()}
+    if "different" in answers:
+        return "different"
+    return next(iter(answers), "") if len(answers) < 2 else "undecided"
 
 
 def _meets(verdict: Verdict, expected: Verdict) -> bool:
