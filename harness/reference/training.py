@@ -119,7 +119,8 @@ class TrainingObjective:
             clean = self.loss_fn(labels, self._called(features, training=self.training), sample_weights)
             adversarial = self.loss_fn(labels, self._called(attacked, training=self.training), sample_weights)
             total = _weighed(clean, self.clean) + _weighed(adversarial, self.adversarial)
-            total = tf.add_n([total, *self._own_losses()])
+            for own in self._own_losses():
+                total += own
         return TrainingLosses(clean, adversarial, total), _gradients(tape, total, variables)
 
     @property
@@ -141,7 +142,9 @@ class TrainingObjective:
         with tf.GradientTape() as tape:
             adversarial = self.loss_fn(labels, self._called(attacked, training=self.training), sample_weights)
             # The weight goes in where the backward pass starts, as in NSL: the same roundings.
-            rest = tf.add_n([_weighed(adversarial, self.adversarial), *self._own_losses()])
+            rest = _weighed(adversarial, self.adversarial)
+            for own in self._own_losses():
+                rest += own
         of_rest = _gradients(tape, rest, variables)
         gradients = [_weighed(first, self.clean) + second for first, second in zip(of_clean, of_rest, strict=True)]
         return TrainingLosses(clean, adversarial, _weighed(clean, self.clean) + rest), gradients

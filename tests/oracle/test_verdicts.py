@@ -88,7 +88,7 @@ def step_figures(units, *, total: Any = 1.5, **more: Any):
 
 
 def said(kind, metrics, tolerance=None):
-    saved, limits = json.loads(json.dumps(metrics, allow_nan=False)), tolerance or Tolerance()
+    saved, limits = json.loads(json.dumps(metrics, allow_nan=False)), tolerance or Tolerance(max_times_twin=10)
     return sentence(judge(saved, limits, kind=kind), saved, limits, kind=kind)
 
 
