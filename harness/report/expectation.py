@@ -7,7 +7,7 @@ from harness.vocabulary import Comparison
 
 
 def expected_answer(record: CaseRecord, comparison: Comparison) -> str:
-    """What the equivalence test of the clean accuracy must answer; empty where the scenario says nothing of it."""
+    """What the equivalence tests must answer, all together; empty where the scenario says nothing of it."""
     expectation = record.case.expectations.get(f"{comparison.left}|{comparison.right}")
     return expectation.outcome if expectation and comparison.expected else ""
 

@@ -61,7 +61,7 @@ def comparisons_frame(run: Run) -> pd.DataFrame:
     ``status``, ``expected``, ``because``, ``sentence``; every metric (``worst`` as ``worst_input``, ``worst_index``,
     ``worst_left``, ``worst_right``, ``worst_x`` or ``worst_name``) but those of which there is one for each weight or
     recorded step; the answers over seeds as ``equivalence_clean_answer``, ``equivalence_0.1_difference`` and so on, and
-    what is expected of the first as ``expected_answer``; the tolerance as ``tolerance_NAME``; and of each side, with
+    what is expected of all together as ``expected_answer``; the tolerance as ``tolerance_NAME``; and of each side, with
     ``left_`` or ``right_`` before it, its status, seconds, epsilon, norm, and the figures that ``outcomes_frame`` has.
 
     A figure that does not exist, or not for the kind of the case, is missing (``NaN`` or ``NA``).

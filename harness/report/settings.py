@@ -24,6 +24,7 @@ _TRAINING = (
     "smoothing",
     "sample_weights",
     "regularization",
+    "statistics",
     "optimizer",
 )
 """Settings of kinds loss and training, after those of the attack; the objective goes before them."""

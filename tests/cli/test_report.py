@@ -70,3 +70,24 @@ def test_an_unknown_form_names_the_valid_ones(folder):
     done = report(folder, "--format", "pdf")
     assert done.returncode == 2
     assert "'html'" in done.stderr
+
+
+def test_a_markdown_report_elsewhere_has_its_curves_beside_it(make_case, run_cases, tmp_path):
+    optimizer = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0, "clip_norm": None}
+    training = {
+        "match_scale": True,
+        "optimizer": {"kind": "sgd", "rate": 0.1, **optimizer},
+        "steps": 3,
+        "batch_size": 16,
+        "seeds": 1,
+        "seed": 0,
+        "evaluate": {"every": 0, "epsilons": [0.1]},
+        "margin": 1.0,
+    }
+    case = make_case("long", kind="training", data={"source": "iris"}, training=training, subjects=("reference-nsl",))
+    save_run(run_cases([case], tmp_path / "store", jobs=1), tmp_path / "run")
+    (tmp_path / "curves").mkdir()
+    (tmp_path / "curves" / "7-of-someone.svg").write_text("")
+    assert report(tmp_path / "run", "--format", "md", "-o", tmp_path / "page.md").returncode == 0
+    assert "](curves/1-long.svg)" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert {path.name for path in (tmp_path / "curves").iterdir()} == {"1-long.svg", "7-of-someone.svg"}

@@ -16,6 +16,7 @@ HOSTILE = (
 """HTML that would run, if it were let."""
 CONTROL = "\x1b[2J\x1b]0;owned\x07\r\u202egnp.exe\u2028 \ud800 [bold red]|`*_#$"
 """What clears a terminal, sets its title, reorders text, breaks a line, is not even text, or is markup."""
+SURROGATE = "\ud800"
 
 DIGITS_MODEL = {
     "layers": [{"kind": "dense", "units": 10}],
@@ -79,6 +80,91 @@ def cases(make_case):
     ]
 
 
+OPTIMIZER = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0, "clip_norm": None}
+STEP = {"match_scale": True}
+TRAINING = {
+    **STEP,
+    "optimizer": {"kind": "sgd", "rate": 0.1, **OPTIMIZER},
+    "steps": 12,
+    "batch_size": 16,
+    "seeds": 1,
+    "seed": 0,
+    "evaluate": {"every": 4, "epsilons": [0.1, 0.3]},
+    "margin": 1.0,
+}
+
+
+@pytest.fixture(scope="session")
+def trained_cases(make_case):
+    """Kinds loss and training, beside one of kind perturbation: alike, apart, over seeds, not finite, hostile."""
+
+    def training(name, *, attack=None, **fields):
+        settings = {"kind": "training", "data": {"source": "iris"}, "training": TRAINING, **fields}
+        return make_case(name, attack=attack or {"epsilon": 0.1, "norm": "linf", "labels": "given"}, **settings)
+
+    weighted = {**STEP, "weighting": {"clean": 1.0, "adversarial": 0.2}}
+    return [
+        make_case("perturbed"),
+        *(
+            make_case(
+                f"step[norm={norm}]",
+                scenario="step",
+                kind="loss",
+                point={"attack.norm": norm},
+                attack={"epsilon": 0.1, "norm": norm, "labels": "given"},
+                training=weighted,
+                subjects=SUBJECTS,
+            )
+            for norm in ("linf", "l2")
+        ),
+        training("alike", training={**TRAINING, "weighting": {"clean": 1.0, "adversarial": 1.0}}),
+        training(
+            "apart",
+            attack={"epsilon": 0.3, "norm": "linf"},
+            training={**TRAINING, "seeds": 3},
+            expectations={
+                "nsl|cleverhans-v4": Expectation(
+                    Verdict.DIVERGED, "true against predicted labels", Location("apart.yaml", 9, 3), "undecided"
+                )
+            },
+        ),
+        training(
+            "overflowing",
+            training={**TRAINING, "optimizer": {"kind": "sgd", "rate": 3e38, **OPTIMIZER}},
+        ),
+        training(
+            f"hostile {HOSTILE} {CONTROL.replace(SURROGATE, '')}",  # no name of a file holds one, and ids are hashed
+            summary=f"{HOSTILE} {CONTROL}",
+            point={f"attack.{CONTROL}": f"{HOSTILE}](https://example.org/y)"},
+            subjects=("nsl",),
+        ),
+    ]
+
+
+@pytest.fixture(scope="session")
+def trained_folder(trained_cases, run_cases, tmp_path_factory):
+    """The run folder of ``trained_cases``, with all reports."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_reports(save_run(run_cases(trained_cases, tmp_path_factory.mktemp("store")), folder), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(trained_folder):
+    """That run, as it lies in its folder."""
+    return load_run(trained_folder)
+
+
+@pytest.fixture(scope="session")
+def case_of(trained):
+    """The record of a case of that run by the beginning of its id."""
+
+    def case_of(start):
+        return next(record for record in trained.cases if record.case.id.startswith(start))
+
+    return case_of
+
+
 @pytest.fixture(scope="session")
 def folder(cases, run_cases, tmp_path_factory):
     """The run folder, with all reports."""
@@ -107,3 +193,13 @@ def find(run):
         return next(record for record in run.cases if record.case.id.startswith(start))
 
     return find
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """One Chromium for all tests."""
+    from .browsing import started
+
+    driver = started(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()

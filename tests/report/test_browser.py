@@ -2,48 +2,21 @@
 
 import json
 import re
-import shutil
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 from harness.report.text import printable
 
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-OPENING_SECONDS = 2.0
-QUIET = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
+from .browsing import INSTALLED, case, click, number_of, opened
 
+OPENING_SECONDS = 2.0
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="Chromium and ChromeDriver are not installed"),
+    pytest.mark.skipif(not INSTALLED, reason="Chromium and ChromeDriver are not installed"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = Options()
-    options.binary_location = CHROMIUM
-    for argument in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}", "--window-size=1400,1000"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture
@@ -69,29 +42,6 @@ def shown(page):
 
 def found(page):
     return page.find_element(By.CSS_SELECTOR, "output").text
-
-
-def case(page, number):
-    return page.find_element(By.CSS_SELECTOR, f'.case[data-case="{number}"]')
-
-
-def opened(page, number):
-    """The details of a case, after a click on it."""
-    element = case(page, number)
-    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-    element.find_element(By.TAG_NAME, "summary").click()
-    WebDriverWait(page, 5).until(lambda _: element.find_elements(By.CSS_SELECTOR, ".body table"))
-    return element.find_element(By.CSS_SELECTOR, ".body")
-
-
-def number_of(run, start):
-    return next(number for number, record in enumerate(run.cases) if record.case.id.startswith(start))
-
-
-def click(page, selector):
-    element = page.find_element(By.CSS_SELECTOR, selector)
-    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-    element.click()
 
 
 def toggle(page, value):

@@ -7,13 +7,15 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from harness.engine.events import CaseJudged, Finished, OutcomeReady, Planned, ProblemReady
+from harness.engine.events import CaseJudged, Finished, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.report.progress import Tally
 from harness.report.summary import summary_text
 from harness.report.terminal import TerminalListener
 from harness.report.text import printable
@@ -116,6 +118,35 @@ def test_a_log_of_a_long_run_has_about_ten_lines_of_progress(run, find):
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 10
     assert lines[-1].startswith("outcomes 3,000 of 3,000, 3,000 from the store (100%)")
+
+
+def test_a_long_training_says_how_far_it_is_now_and_then(run, find, monkeypatch):
+    """Not at every step: a log of hours is to be read, too."""
+    now = [time.monotonic()]
+    monkeypatch.setattr("harness.report.progress.time.monotonic", lambda: now[0])
+    record, console = find("alike"), plain()
+    with TerminalListener(console) as listener:
+        listener.handle(Planned(0, 10))
+        for step in range(0, 3000, 10):  # one word a second, of two trainings
+            now[0] += 1
+            listener.handle(Progressed(record.case, ("nsl", "cleverhans-v4")[step // 10 % 2], step, 3000))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "outcomes 0 of 10; cleverhans-v4 step 290 of 3,000 in alike[norm=linf] after 30 s"
+    assert lines[-1] == "outcomes 0 of 10; cleverhans-v4 step 2,990 of 3,000 in alike[norm=linf] after 5 min 0 s"
+
+
+def test_a_training_that_is_done_is_no_longer_spoken_of(find):
+    record = find("alike")
+    tally = Tally()
+    tally.add(Planned(0, 3))
+    tally.add(Progressed(record.case, "cleverhans-v4", 7, 9))
+    tally.add(Progressed(record.case, "nsl", 1200, 3000))
+    assert tally.in_words() == "outcomes 0 of 3; nsl step 1,200 of 3,000"
+    tally.add(OutcomeReady(record.case, record.outcome("nsl")))
+    assert tally.in_words() == "outcomes 1 of 3; cleverhans-v4 step 7 of 9"
+    tally.add(OutcomeReady(record.case, record.outcome("cleverhans-v4")))
+    assert tally.in_words() == "outcomes 2 of 3"
 
 
 def test_what_is_unexpected_is_one_line_each_with_its_cause_to_be_wrong(run, folder):

@@ -1,0 +1,56 @@
+"""Chromium, and what a reader does with it, for the tests of ``report.html``."""
+
+import shutil
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+INSTALLED = bool(CHROMIUM and CHROMEDRIVER)
+QUIET = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+def started(profile):
+    """A browser without a window, that keeps what it needs in the folder ``profile``."""
+    options = Options()
+    options.binary_location = CHROMIUM
+    for argument in (*QUIET, f"--user-data-dir={profile}", "--window-size=1400,1000"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+
+
+def case(page, number):
+    return page.find_element(By.CSS_SELECTOR, f'.case[data-case="{number}"]')
+
+
+def opened(page, number):
+    """The details of a case, after a click on it."""
+    element = case(page, number)
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.find_element(By.TAG_NAME, "summary").click()
+    WebDriverWait(page, 5).until(lambda _: element.find_elements(By.CSS_SELECTOR, ".body table"))
+    return element.find_element(By.CSS_SELECTOR, ".body")
+
+
+def number_of(run, start):
+    return next(number for number, record in enumerate(run.cases) if record.case.id.startswith(start))
+
+
+def click(page, selector):
+    element = page.find_element(By.CSS_SELECTOR, selector)
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.click()
