@@ -38,7 +38,7 @@ def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> d
     dtype = str(outcome["final_weights"].dtype)
     # A softmax at the end changes no prediction, and without it the attack need not take probabilities for logits.
     output = "logits" if "layers" in case.model else None
-    judge = _Judge(models_room.build(case.model, shapes, dtype=dtype, output=output), case, inputs, problem)
+    judge = _Judge(models_room.build(case.model, shapes, dtype=dtype, output=output), dtype, case, inputs, problem)
     recorded = {int(step): row for row, step in enumerate(outcome["steps"])}
     every, last = case.training["evaluate"]["every"], int(outcome["steps"][-1])
     steps = sorted({0, *range(every, last, every), last} if every else {0, last})
@@ -65,7 +65,7 @@ class _Judge:
     """Evaluates weights on the test examples. The attack is compiled once."""
 
     def __init__(
-        self, model: Any, case: Case, inputs: Mapping[str, np.ndarray], problem: Mapping[str, np.ndarray]
+        self, model: Any, dtype: str, case: Case, inputs: Mapping[str, np.ndarray], problem: Mapping[str, np.ndarray]
     ) -> None:
         import tensorflow as tf
 
@@ -75,8 +75,16 @@ class _Judge:
         self._norm = {"linf": np.inf, "l2": 2, "l1": 1}[case.attack.get("norm", "linf")]
         low, high = case.attack.get("clip") or (None, None)
         self._clip = (low, high) if low is not None and high is not None else (None, None)
-        self._x = tf.cast(next(iter(inputs.values())), tf.float32)
-        self._in_float32 = lambda x: tf.cast(model(tf.cast(x, model.inputs[0].dtype), training=False), tf.float32)
+        # The attack takes one tensor: several named inputs, which are flat, stand in it side by side.
+        self._x = tf.concat([tf.cast(array, tf.float32) for array in inputs.values()], axis=1 if len(inputs) > 1 else 0)
+        widths = [array.shape[1] for array in inputs.values()]
+
+        def in_float32(x: Any) -> Any:
+            x = tf.cast(x, dtype)
+            given = dict(zip(inputs, tf.split(x, widths, axis=1), strict=True)) if len(inputs) > 1 else x
+            return tf.cast(model(given, training=False), tf.float32)
+
+        self._in_float32 = in_float32
 
     def accuracies(self, weights: np.ndarray) -> dict[str, float]:
         """``clean``, and by epsilon."""
