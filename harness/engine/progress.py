@@ -37,10 +37,11 @@ class Teller:
             temporary.write_text(f"{self._done} {self._total}", encoding="ascii")
             os.replace(temporary, self._path)  # noqa: PTH105
 
-    def done(self) -> None:
-        """Nothing more will be told."""
-        with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
+
+def forget(root: Path, case: str, subject: str) -> None:
+    """Nothing has been told: for the starting process, since a worker that is killed cleans nothing up."""
+    with contextlib.suppress(OSError):
+        _path(root, case, subject).unlink(missing_ok=True)
 
 
 def told(root: Path, case: str, subject: str) -> tuple[int, int] | None:

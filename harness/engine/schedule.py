@@ -85,6 +85,7 @@ def run_tasks(
             if busy[task.environment.name] < limits[task.environment.name]:
                 missing.remove(task)
                 busy[task.environment.name] += 1
+                _forget_progress(task, store)
                 future = workers.submit(
                     task.environment,
                     task.function,
@@ -98,16 +99,26 @@ def run_tasks(
     while running:
         finished, _ = wait(running, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
         for task in running.values():
-            told = progress.told(store.root, task.case.id, task.subject) if task.kind == "outcome" else None
+            told = progress.told(store.root, task.case.id, task.subject) if _tells_progress(task) else None
             if told:
                 yield Ahead(task, *told)
         ended = [(running.pop(future), future) for future in finished]
         start()  # before anything else: the workers compute while this process keeps and compares what they returned
         for task, future in ended:
+            _forget_progress(task, store)
             done = _done(task, future, workers, timeout)
             if not done.failure:
                 store.put_record(task.kind, task.key, done.record)
             yield done
+
+
+def _tells_progress(task: Task) -> bool:
+    return task.kind == "outcome" and task.case.kind == "training"
+
+
+def _forget_progress(task: Task, store: Store) -> None:
+    if _tells_progress(task):
+        progress.forget(store.root, task.case.id, task.subject)
 
 
 def worker_limits(environments: Sequence[Environment], jobs: int) -> dict[str, int]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.engine import progress
 from harness.engine.store import Store
+from harness.oracle.gradients import relative_distance
 from harness.oracle.noise import nudge
 from harness.subjects.protocol import Batch, Models, Subject, Trainer
 from harness.vocabulary import Case, Outcome
@@ -96,10 +97,8 @@ def training_outcome(
         return train(trainer, course.batches(seed), start, steps=steps, recorded=at, told=told)
 
     first = run(0, initial[0], recorded)
-    generator = np.random.default_rng(_TWIN_SEED)
-    twin = run(0, [nudge(array, generator) for array in initial[0]], recorded)
+    twin = run(0, _nudged(initial[0], course.examples.dtype), recorded)
     others = [run(seed, initial[seed], [steps]) for seed in range(1, seeds)]
-    told.done()
     everyone = [first, *others]
     losses = np.stack([one.losses for one in everyone])
     arrays = {
@@ -164,7 +163,7 @@ def recorded_steps(steps: int, weights: int, evaluated_every: int) -> list[int]:
     if steps < most:
         return list(range(steps + 1))
     evenly = np.linspace(0, steps, max(2, most - _FIRST)).round().astype(int).tolist()
-    early = range(min(_FIRST, most))
+    early = range(min(_FIRST, most - 1))
     evaluated = range(evaluated_every, steps, evaluated_every) if evaluated_every else ()
     return sorted({*evenly, *early, *evaluated, 0, steps})
 
@@ -179,11 +178,17 @@ def _of_seed(weights: Mapping[str, np.ndarray], seed: int) -> list[np.ndarray]:
     return [array for name, array in sorted(weights.items()) if name.startswith(f"{seed:03d}/")]
 
 
+def _nudged(weights: Sequence[np.ndarray], dtype: str) -> list[np.ndarray]:
+    """Where a twin begins: moved by one unit in the last place of the precision that the training computes in."""
+    generator = np.random.default_rng(_TWIN_SEED)
+    # A count has no last place.
+    return [nudge(array.astype(dtype), generator) if array.dtype.kind == "f" else array for array in weights]
+
+
 def _flat(weights: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.asarray(array).ravel() for array in weights])
 
 
 def _distance(left: np.ndarray, right: np.ndarray) -> float:
-    a, b = left.astype(np.float64), right.astype(np.float64)
-    length = max(np.linalg.norm(a), np.linalg.norm(b))
-    return float(np.linalg.norm(a - b) / length) if length else 0.0
+    distance = relative_distance(left.astype(np.float64), right.astype(np.float64))
+    return math.nan if distance is None else distance
