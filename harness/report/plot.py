@@ -47,6 +47,8 @@ _WIDTHS = (2.6, 1.7, 0.9)
 _REFERENCE_WIDTH = 1.0
 _SHORT = 2.5
 """Points: a dash of a reimplementation's line. The next one's dashes lie in the gaps, where they agree."""
+_PAIR_WIDTHS = (2.8, 2.2, 1.7, 1.3, 1.0, 0.7)
+"""The same for pairs."""
 _DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.6)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 
 _SETTINGS = {
@@ -187,10 +189,10 @@ class Sheet:
             self._instead(axes, "all weights equal bit for bit" if course.equal else "nothing was compared")
         place = axes.get_position()
         x, y = place.x1 * _WIDTH + 8, (1 - place.y1) * _HEIGHT + 4
-        for one, colour in zip(course.distances, _COLOURS, strict=False):
-            for curve, width, dashes in ((one.twin, 1.0, _DASHES[2]), (one.distance, 1.5, "solid")):
+        for one, colour, through in zip(course.distances, _COLOURS, _PAIR_WIDTHS, strict=False):
+            for curve, width, dashes in ((one.twin, 1.0, _DASHES[2]), (one.distance, through, "solid")):
                 self._line(axes, curve, colour=colour, width=width, dashes=dashes)
-            self._sample(x, y, colour=colour, width=1.5)
+            self._sample(x, y, colour=colour, width=through)
             y = self._say_pair(x + _SAMPLE + 4, y, one.pair)
         if course.distances:
             self._sample(x, y, colour=_SOFT, width=1.0, dashes=_DASHES[2])

@@ -91,11 +91,15 @@ def _array_text(values: Sequence[Any]) -> str:
 
 def model_text(model: Mapping[str, Any]) -> str:
     """A model section: ``dense 64, relu, dense 10; output logits; init glorot_uniform, seed 0; ...``."""
-    parts = [", ".join(_layer_text(layer) for layer in model["layers"])] if "layers" in model else []
+    parts = [_layers_text(model["layers"])] if "layers" in model else []
     for name, value in model.items():
         if name != "layers":
-            parts.append(f"{name} {setting_text(value)}")
+            parts.append(f"{name} {_layers_text(value) if name == 'before' else setting_text(value)}")
     return "; ".join(parts)
+
+
+def _layers_text(layers: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(_layer_text(layer) for layer in layers)
 
 
 def _layer_text(layer: Mapping[str, Any]) -> str:

@@ -45,3 +45,4 @@ def test_model_data_and_point(find):
     assert point_text(case.point) == "norm=linf"
     conv = {"kind": "conv", "filters": 8, "kernel": 3}
     assert model_text({"layers": [conv, {"kind": "relu"}]}) == "conv (filters 8, kernel 3), relu"
+    assert model_text({"layers": [{"kind": "relu"}], "before": [conv]}) == "relu; before conv (filters 8, kernel 3)"
