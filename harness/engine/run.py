@@ -13,7 +13,7 @@ from typing import Any
 from harness.engine import fingerprint
 from harness.engine.comparing import compare_case
 from harness.engine.events import CaseJudged, Event, Finished, OutcomeReady, Planned, ProblemReady, Progressed
-from harness.engine.plan import describe_subjects, evaluation_task, outcome_tasks, preparation_tasks, problem_of
+from harness.engine.plan import Task, describe_subjects, evaluation_task, outcome_tasks, preparation_tasks, problem_of
 from harness.engine.record import CaseRecord, Run
 from harness.engine.schedule import Ahead, Done, run_tasks, worker_limits
 from harness.engine.store import Store
@@ -168,47 +168,43 @@ def _all_outcomes(
         for name in case.subjects:
             if "unavailable" in subjects[name]:
                 yield case, Outcome(name, "error", reason=subjects[name]["unavailable"])
-    trained: list[tuple[Case, Outcome]] = []
-    for done in _run(outcome_tasks(cases, problems, subjects, store.root), store, workers, options):
+    trained: dict[tuple[str, str], Outcome] = {}
+
+    def evaluation(done: Done) -> Task | None:
+        """A training is half an outcome: whoever trained, what was trained is evaluated in the same way."""
+        task = done.task
+        if task.kind != "outcome" or task.case.kind != "training" or not done.record.get("arrays"):
+            return None
+        return evaluation_task(task.case, problems[task.case.id], task.subject, done.record["arrays"], store.root)
+
+    tasks = outcome_tasks(cases, problems, subjects, store.root)
+    for done in _run(tasks, store, workers, options, then=evaluation):
         if isinstance(done, Ahead):
             yield Progressed(done.task.case, done.task.subject, done.step, done.steps)
-        elif done.failure:
-            yield done.task.case, Outcome(done.task.subject, done.failure, reason=done.reason)
+            continue
+        case, subject = done.task.case, done.task.subject
+        if done.failure:
+            whose = "its evaluation: " if done.task.kind == "evaluation" else ""
+            yield case, Outcome(subject, done.failure, reason=f"{whose}{done.reason}")
+        elif done.task.kind == "evaluation":
+            outcome = trained.pop((case.id, subject))
+            yield case, replace(outcome, summary={**outcome.summary, "evaluation": done.record})
         else:
             outcome = Outcome(**{**done.record, "defaulted": tuple(done.record["defaulted"])})
             outcome = replace(outcome, from_store=done.from_store)
-            if done.task.case.kind == "training" and outcome.arrays:
-                trained.append((done.task.case, outcome))
+            if evaluation(done):
+                trained[case.id, subject] = outcome
             else:
-                yield done.task.case, outcome
-    yield from _evaluated(trained, problems, store, workers, options)
+                yield case, outcome
 
 
-def _evaluated(
-    trained: Sequence[tuple[Case, Outcome]],
-    problems: Mapping[str, Problem],
+def _run(
+    tasks: Sequence[Task],
     store: Store,
     workers: Workers,
     options: Options,
-) -> Iterator[tuple[Case, Outcome]]:
-    """The outcomes of trainings with their evaluation. One that fails costs its outcome: half of it is no result."""
-    tasks = {}
-    waiting: dict[str, list[tuple[Case, Outcome]]] = {}
-    for case, outcome in trained:
-        task = evaluation_task(case, problems[case.id], outcome.subject, outcome.arrays, store.root)
-        tasks[task.key] = task
-        waiting.setdefault(task.key, []).append((case, outcome))  # two subjects may have left the same bits
-    for done in _run(list(tasks.values()), store, workers, options):
-        if isinstance(done, Ahead):
-            continue
-        for case, outcome in waiting[done.task.key]:
-            if done.failure:
-                yield case, Outcome(outcome.subject, done.failure, reason=f"its evaluation: {done.reason}")
-            else:
-                yield case, replace(outcome, summary={**outcome.summary, "evaluation": done.record})
-
-
-def _run(tasks: Sequence[Any], store: Store, workers: Workers, options: Options) -> Iterator[Done | Ahead]:
+    then: Callable[[Done], Task | None] = lambda done: None,
+) -> Iterator[Done | Ahead]:
     return run_tasks(
-        tasks, store=store, workers=workers, jobs=options.jobs, timeout=options.timeout, fresh=options.fresh
+        tasks, store=store, workers=workers, jobs=options.jobs, timeout=options.timeout, fresh=options.fresh, then=then
     )

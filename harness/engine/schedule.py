@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11 not the built-in one
 from dataclasses import dataclass
@@ -53,7 +53,14 @@ _LOOK_EVERY = 0.5
 
 
 def run_tasks(
-    tasks: Sequence[Task], *, store: Store, workers: Workers, jobs: int, timeout: float, fresh: bool
+    tasks: Sequence[Task],
+    *,
+    store: Store,
+    workers: Workers,
+    jobs: int,
+    timeout: float,
+    fresh: bool,
+    then: Callable[[Done], Task | None] = lambda done: None,
 ) -> Iterator[Done | Ahead]:
     """Yields every task once it is done: first what the store has, then the rest as it is finished.
 
@@ -66,16 +73,21 @@ def run_tasks(
         jobs: how many tasks run at the same time.
         timeout: seconds for one task.
         fresh: whether to ignore what the store has.
+        then: the task that a finished one makes possible, if any; it goes before those that wait.
     """
-    missing = []
-    for task in tasks:
-        known = None if fresh else store.get_record(task.kind, task.key)
+    missing: list[Task] = []
+    waiting = list(tasks)
+    while waiting:
+        task = waiting.pop(0)
+        known = _known(task, store, fresh)
         if known is None:
             missing.append(task)
-        else:
-            yield Done(task, known, from_store=True)
+            continue
+        yield known
+        waiting[:0] = _one_or_none(then(known))
     limits = worker_limits([task.environment for task in missing], jobs)
     running: dict[Future, Task] = {}
+    computed: set[str] = set()
 
     def start() -> None:
         busy = Counter(task.environment.name for task in running.values())
@@ -95,6 +107,17 @@ def run_tasks(
                 )
                 running[future] = task
 
+    def follow(done: Done) -> Iterator[Done]:
+        for task in _one_or_none(then(done)):
+            limits.setdefault(task.environment.name, 1)
+            # Two tasks may make the same one possible: subjects that agree bit for bit leave one model to evaluate.
+            known = _known(task, store, fresh and task.key not in computed)
+            if known is None:
+                missing.insert(0, task)
+            else:
+                yield known
+                yield from follow(known)
+
     start()
     while running:
         finished, _ = wait(running, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
@@ -109,7 +132,19 @@ def run_tasks(
             done = _done(task, future, workers, timeout)
             if not done.failure:
                 store.put_record(task.kind, task.key, done.record)
+                computed.add(task.key)
             yield done
+            yield from follow(done)
+        start()
+
+
+def _known(task: Task, store: Store, fresh: bool) -> Done | None:
+    record = None if fresh else store.get_record(task.kind, task.key)
+    return None if record is None else Done(task, record, from_store=True)
+
+
+def _one_or_none(task: Task | None) -> list[Task]:
+    return [] if task is None else [task]
 
 
 def _tells_progress(task: Task) -> bool:
