@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,6 +103,8 @@ def draw_curves(run: Run) -> dict[int, Curves]:
     trainings = {number: record for number, record in enumerate(run.cases) if record.case.kind == "training"}
     if not trainings:
         return {}
+    # Where its cache cannot be kept it warns; that is slower by a moment, and nothing to trouble a reader with.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from harness.report.plot import Sheet
 
     sheet, drawn = Sheet(), {}

@@ -1,5 +1,6 @@
 """The curves of trainings."""
 
+import os
 import re
 import subprocess
 import sys
@@ -207,7 +208,9 @@ def test_a_figure_is_quick(trained, case_of):
     assert (time.perf_counter() - started) / len(many.cases) < SECONDS_A_FIGURE
 
 
-def test_drawing_writes_to_no_stream_and_is_imported_only_for_trainings(trained_folder):
+def test_drawing_writes_to_no_stream_and_is_imported_only_for_trainings(trained_folder, tmp_path):
+    """Not even where the drawing library finds no place for its cache: a file stands where the folder should be."""
+    (tmp_path / "file").write_text("")
     script = f"""
 import sys
 from dataclasses import replace
@@ -220,5 +223,7 @@ assert "matplotlib" not in sys.modules
 draw_curves(run)
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
-    done = subprocess.run([sys.executable, "-c", script], check=True, cwd=CHECKOUT, capture_output=True, text=True)
+    environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path / "file" / "folder")}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=True, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     assert done.stdout + done.stderr == ""
