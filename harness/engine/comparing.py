@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -38,7 +38,7 @@ def compare_case(
     """
     inputs = by_prefix(store.get_arrays(batch), "input") if case.kind == "perturbation" else {}
     sides = {
-        name: _Side(outcome, store.get_arrays(outcome.arrays), _predictions(store, outcome))
+        name: _Side(outcome, store.get_arrays(outcome.arrays), _evaluated(store, outcome))
         for name, outcome in outcomes.items()
         if outcome.arrays
     }
@@ -49,20 +49,20 @@ def compare_case(
 
 @dataclass(frozen=True)
 class _Side:
-    """An outcome with its arrays, and of kind training the predictions of the trained models."""
+    """An outcome with its arrays, and of kind training with the predictions of the trained models."""
 
     outcome: Outcome
     arrays: Mapping[str, np.ndarray]
-    predictions: np.ndarray | None = None
+    evaluated: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def scale(self) -> float:
         return self.outcome.settings["objective"]["scale"]
 
 
-def _predictions(store: Store, outcome: Outcome) -> np.ndarray | None:
+def _evaluated(store: Store, outcome: Outcome) -> Mapping[str, np.ndarray]:
     evaluation = outcome.summary.get("evaluation")
-    return store.get_arrays(evaluation["arrays"])["predictions"] if evaluation else None
+    return store.get_arrays(evaluation["arrays"]) if evaluation else {}
 
 
 def _compare_pair(
@@ -97,8 +97,16 @@ def _metrics(
 ) -> dict[str, Any]:
     if case.kind == "training":
         metrics = trajectories.compare(
-            left.arrays, right.arrays, left_predictions=left.predictions, right_predictions=right.predictions
+            left.arrays,
+            right.arrays,
+            left_predictions=left.evaluated["predictions"],
+            right_predictions=right.evaluated["predictions"],
         )
+        alike = left.evaluated["predictions_by_step"] == right.evaluated["predictions_by_step"]
+        steps = left.outcome.summary["evaluation"]["steps"]
+        metrics["agreement_by_step"] = {
+            str(step): float(share) for step, share in zip(steps, alike.mean(axis=1), strict=True)
+        }
         accuracies = [side.outcome.summary["evaluation"]["seeds"] for side in (left, right)]
         return metrics | {"equivalence": equivalences(*accuracies, margin=case.training["margin"])}
     excuse = _yardstick_for(case, left.outcome, right.outcome, yardstick)

@@ -28,7 +28,8 @@ def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> d
 
     Returns:
         ``steps``, ``clean_accuracy`` and ``adversarial_accuracy`` (by epsilon) of the first seed at chosen steps;
-        ``seeds`` with the same of every seed at the end; ``arrays``, which hold ``predictions`` ``(seeds, examples)``.
+        ``seeds`` with the same of every seed at the end; ``arrays``, which hold ``predictions`` ``(seeds, examples)``
+        at the end and ``predictions_by_step`` ``(steps, examples)`` of the first seed.
     """
     TENSORFLOW_2.begin()
     store = Store(store_root)
@@ -44,12 +45,15 @@ def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> d
     steps = sorted({0, *range(every, last, every), last} if every else {0, last})
     at_steps = [judge.accuracies(outcome["trajectory"][recorded[step]]) for step in steps]
     by_seed = [judge.accuracies(weights) for weights in outcome["final_weights"]]
-    predictions = np.stack([judge.predictions(weights) for weights in outcome["final_weights"]])
+    predictions = {
+        "predictions": np.stack([judge.predictions(weights) for weights in outcome["final_weights"]]),
+        "predictions_by_step": np.stack([judge.predictions(outcome["trajectory"][recorded[step]]) for step in steps]),
+    }
     return {
         "steps": steps,
         **_columns(at_steps),
         "seeds": _columns(by_seed),
-        "arrays": store.put_arrays({"predictions": predictions}),
+        "arrays": store.put_arrays(predictions),
     }
 
 

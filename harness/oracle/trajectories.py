@@ -38,7 +38,7 @@ def compare(
 
     Returns:
         See ``harness/docs/METRICS.md``. ``times_twin`` is what a verdict is made of; ``None`` when no tolerance would
-        do. ``equivalence`` is ``None``: it rests on evaluations, see ``harness.oracle.equivalence``.
+        do. ``agreement_by_step`` and ``equivalence`` are ``None``: they rest on evaluations.
 
     Raises:
         ValueError: the sides have different numbers of weights, seeds or predictions.
@@ -71,6 +71,7 @@ def compare(
         ),
         "incomparable_seeds": int((_is_finite(left["final_weights"]) != _is_finite(right["final_weights"])).sum()),
         "agreement": _agreement(left_predictions, right_predictions),
+        "agreement_by_step": None,
         "equivalence": None,
     }
 
