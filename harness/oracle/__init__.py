@@ -1,1 +1,1 @@
-"""Judges outcomes: metrics, tolerances, verdicts. NumPy and SciPy only, no input or output: a pure function of figures."""
+"""Judges outcomes: metrics, tolerances, verdicts. Pure functions of figures, on NumPy and SciPy; no input or output."""
