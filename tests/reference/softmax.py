@@ -14,10 +14,13 @@ import tensorflow as tf
 from harness.reference import NSL, TrainingAttack, TrainingObjective
 
 GENERATOR = np.random.default_rng(4)
-X = GENERATOR.normal(size=(12, 4))
+X = GENERATOR.normal(size=(12, 4)).astype(np.float32).astype(float)  # numbers that single precision holds as well
 LABELS = GENERATOR.integers(3, size=12)
-SAMPLE_WEIGHTS = GENERATOR.uniform(0.2, 2.0, 12)
-LINEAR = {"kernel": GENERATOR.normal(size=(4, 3)), "bias": GENERATOR.normal(size=3)}
+SAMPLE_WEIGHTS = GENERATOR.uniform(0.2, 2.0, 12).astype(np.float32).astype(float)
+LINEAR = {
+    "kernel": GENERATOR.normal(size=(4, 3)).astype(np.float32).astype(float),
+    "bias": GENERATOR.normal(size=3).astype(np.float32).astype(float),
+}
 BEFORE = {"before-kernel": GENERATOR.normal(size=(4, 4)) / 3, "before-bias": GENERATOR.normal(size=4) / 3}
 NORMALISED = {"gamma": np.array([1, 2, 0.5, 1]), "beta": np.array([0, 1, 0, -1.0]), **LINEAR}
 MOVING = (np.array([0.5, -0.5, 1, 0]), np.array([2, 1, 0.5, 1.0]))
