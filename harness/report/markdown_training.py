@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from harness.engine.record import CaseRecord
 from harness.report.accuracies import Accuracy, accuracies
@@ -163,9 +164,16 @@ def _of_training(comparisons: Sequence[Comparison]) -> dict[str, Callable[[Compa
         "times the noise twin": lambda one: figure(one.metrics["times_twin"]),
         "at step": lambda one: figure(one.metrics["times_twin_step"]),
         "distance at the end": lambda one: figure(one.metrics["final_distance"]),
-        "equal predictions": lambda one: _percent(one.metrics["agreement"]),
+        "equal predictions": lambda one: _agreement(one.metrics),
         **{condition_text(name): answer(name) for name in conditions},
     }
+
+
+def _agreement(metrics: Mapping[str, Any]) -> str:
+    """The share of equal predictions: at the end over all seeds, and of the first seed at the evaluated steps."""
+    steps = metrics.get("agreement_by_step") or {}
+    by_step = ", ".join(f"{_percent(share)} at {int(step):,}" for step, share in steps.items())
+    return f"{_percent(metrics['agreement'])}<br>{by_step}" if len(steps) > 2 else _percent(metrics["agreement"])
 
 
 def _percent(share: float | None) -> str:

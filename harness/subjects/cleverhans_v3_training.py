@@ -290,7 +290,7 @@ def _losses(made: _Graph, practice: _Practice, model: Any, x: Any, labels: Any) 
     wrapper = made.cleverhans.model.CallableModelWrapper(model, "logits")
     attack = made.cleverhans.attacks.FastGradientMethod(wrapper, sess=made.session, dtypestr=x.dtype.name)
 
-    def loss(**arguments: Any) -> Any:
+    def loss(arguments: Mapping[str, Any]) -> Any:
         cross_entropy = made.cleverhans.loss.CrossEntropy(
             wrapper,
             **{**practice.stated, **arguments},
@@ -300,9 +300,9 @@ def _losses(made: _Graph, practice: _Practice, model: Any, x: Any, labels: Any) 
         return cross_entropy.fprop(x, labels)
 
     return {
-        "clean": loss(attack=None),
-        "adversarial": loss(attack=attack, adv_coeff=1.0),
-        "total": loss(attack=attack),
+        "clean": loss({"attack": None}),
+        "adversarial": loss({"attack": attack, "adv_coeff": 1.0}),
+        "total": loss({"attack": attack}),
     }
 
 

@@ -105,10 +105,20 @@ const trainingComparisons = (one, matches) => [...comparisonTable(one, matches, 
   number(`${figure(metrics.times_twin)} / ${figure(allowed)}`), number(figure(metrics.times_twin_step)),
   number(figure(metrics.final_distance)), number(figure(metrics.max_distance)),
   number(`${figure(metrics.differing)} of ${figure(metrics.elements)}`), number(figure(metrics.first_difference)),
-  number(percent(metrics.agreement)),
+  agreement(metrics),
   number(metrics.left_nonfinite === null && metrics.right_nonfinite === null ? "-"
     : `${figure(metrics.left_nonfinite)}, ${figure(metrics.right_nonfinite)}`),
 ]), ...overSeeds(one, matches)];
+
+const agreement = (metrics) => {
+  const steps = Object.entries(metrics.agreement_by_step ?? {});
+  const cell = number(percent(metrics.agreement));
+  if (steps.length > 2) {
+    cell.title = "first seed, by step";
+    cell.append(make("br"), make("small", {}, steps.map(([step, share]) => `${step}: ${percent(share)}`).join(", ")));
+  }
+  return cell;
+};
 
 const ANSWERS = { equivalent: "v-EQUAL", different: "v-DIVERGED", undecided: "v-UNSUPPORTED" };
 
