@@ -1,7 +1,9 @@
 """Chromium, and what a reader does with it, for the tests of ``report.html``."""
 
 import shutil
+import socket
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -9,7 +11,27 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-INSTALLED = bool(CHROMIUM and CHROMEDRIVER)
+
+
+def _has_loopback():
+    """A network namespace of its own may be without even this; ChromeDriver is spoken to over it."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        try:
+            socket.create_connection(listener.getsockname(), timeout=5).close()
+        except OSError:
+            return False
+    return True
+
+
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="Chromium and ChromeDriver are not installed"),
+    pytest.mark.skipif(not _has_loopback(), reason="ChromeDriver needs the loopback interface, which is down"),
+]
+"""Of a test module that needs a browser."""
+
 QUIET = (
     "--headless=new",
     "--no-sandbox",

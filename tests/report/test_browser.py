@@ -10,13 +10,10 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from harness.report.text import printable
 
-from .browsing import INSTALLED, case, click, number_of, opened
+from .browsing import IN_A_BROWSER, case, click, number_of, opened
 
 OPENING_SECONDS = 2.0
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not INSTALLED, reason="Chromium and ChromeDriver are not installed"),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture

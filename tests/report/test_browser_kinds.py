@@ -4,12 +4,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from .browsing import INSTALLED, number_of, opened
+from .browsing import IN_A_BROWSER, number_of, opened
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not INSTALLED, reason="Chromium and ChromeDriver are not installed"),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture
