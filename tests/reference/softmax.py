@@ -50,13 +50,14 @@ class Expected:
     mode: str = "inference"
     attack_mode: str = "inference"
     statistics: Any = "updated"
+    momentum: float = MOMENTUM
 
     def losses(self, weights: Weights, offset: np.ndarray | None = None) -> tuple[float, float, float]:
         """Clean, adversarial, total. The adversarial examples are made with the weights unless ``offset`` is given."""
         features, labels, moving = features_of(weights), self.smooth(np.eye(3)[LABELS]), MOVING
         offset = self.offset(weights) if offset is None else offset
         if self.attack_mode == "training" and self.statistics == "updated":
-            moving = moved(moving, features)
+            moving = moved(moving, features, self.momentum)
         attacked = np.clip(features + offset, *self.clip) if self.clip != (None, None) else features + offset
         clean = self.reduced(cross_entropy(logits(weights, features, self.mode, moving), labels))
         adversarial = self.reduced(cross_entropy(logits(weights, attacked, self.mode, moving), labels))
@@ -111,9 +112,9 @@ def logits(weights, x, mode, moving):
     return x @ weights["kernel"] + weights["bias"]
 
 
-def moved(moving, x):
+def moved(moving, x, momentum=MOMENTUM):
     """The moving statistics after a pass in training mode."""
-    return tuple(MOMENTUM * old + (1 - MOMENTUM) * new for old, new in zip(moving, (x.mean(0), x.var(0)), strict=True))
+    return tuple(momentum * old + (1 - momentum) * new for old, new in zip(moving, (x.mean(0), x.var(0)), strict=True))
 
 
 def cross_entropy(scores, labels):
