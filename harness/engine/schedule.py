@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11 not the built-in one
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,6 +89,7 @@ def run_tasks(
     limits = worker_limits([task.environment for task in missing], jobs)
     running: dict[Future, Task] = {}
     computed: set[str] = set()
+    repeated: list[Task] = []
 
     def start() -> None:
         busy = Counter(task.environment.name for task in running.values())
@@ -126,8 +128,14 @@ def run_tasks(
             if told:
                 yield Ahead(task, *told)
         ended = [(running.pop(future), future) for future in finished]
+        # The system may end a worker that has no task; that costs no outcome, unless it does so again and again.
+        broken = [task for task, future in ended if _was_not_begun(future) and task not in repeated]
+        repeated += broken
+        missing[:0] = broken
         start()  # before anything else: the workers compute while this process keeps and compares what they returned
         for task, future in ended:
+            if task in broken:
+                continue
             _forget_progress(task, store)
             done = _done(task, future, workers, timeout)
             if not done.failure:
@@ -136,6 +144,10 @@ def run_tasks(
             yield done
             yield from follow(done)
         start()
+
+
+def _was_not_begun(future: Future) -> bool:
+    return isinstance(future.exception(), BrokenProcessPool)
 
 
 def _known(task: Task, store: Store, fresh: bool) -> Done | None:

@@ -43,8 +43,13 @@ class Workers:
                 ``concurrent.futures.TimeoutError``.
 
         Returns:
-            A ``concurrent.futures`` future. It raises ``pebble.ProcessExpired`` when the worker died.
+            A ``concurrent.futures`` future. It raises ``pebble.ProcessExpired`` when the worker died, and
+            ``BrokenProcessPool`` when one died that had no task: then this one was not begun, and can be run again.
         """
+        if environment.name in self._pools and not self._pools[environment.name].active:
+            broken = self._pools.pop(environment.name)
+            broken.stop()
+            broken.join()
         if environment.name not in self._pools:
             self._pools[environment.name] = ProcessPool(
                 max_workers=workers,

@@ -1,10 +1,11 @@
 """The order in which tasks start and are handed out, on real workers."""
 
+import multiprocessing
 import time
 from pathlib import Path
 
 from harness.engine.plan import Task
-from harness.engine.schedule import run_tasks, worker_limits
+from harness.engine.schedule import Done, run_tasks, worker_limits
 from harness.engine.store import Store
 from harness.engine.workers import Workers
 from harness.subjects.protocol import Environment
@@ -29,6 +30,25 @@ def test_the_next_task_starts_before_the_last_one_is_handed_out(make_case, tmp_p
         assert next(done).task is tasks[0]
         assert appears(marks[1])
         assert [one.task for one in done] == tasks[1:]
+    finally:
+        workers.close()
+
+
+def test_a_worker_that_dies_while_it_has_no_task_costs_nothing(make_case, tmp_path):
+    marks = [tmp_path / "first", tmp_path / "second"]
+    tasks = [Task("outcome", mark.name, make_case(), PLAIN, eval, (LEAVE_A_MARK.format(str(mark)),)) for mark in marks]
+    others, workers = set(multiprocessing.active_children()), Workers()
+
+    def run(task):
+        return list(run_tasks([task], store=Store(tmp_path), workers=workers, jobs=1, timeout=60.0, fresh=False))
+
+    try:
+        assert run(tasks[0]) == [Done(tasks[0], {"arrays": ""})]
+        (idle,) = set(multiprocessing.active_children()) - others
+        idle.kill()
+        idle.join()
+        assert run(tasks[1]) == [Done(tasks[1], {"arrays": ""})]
+        assert marks[1].exists()
     finally:
         workers.close()
 
