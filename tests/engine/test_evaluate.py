@@ -31,16 +31,16 @@ def test_accuracies_at_chosen_steps_and_of_every_seed(record_of, arrays_of, held
     assert len({*accuracies["clean_accuracy"], *accuracies["adversarial_accuracy"]["0.2"]}) > 3  # there is a difference
 
 
-def test_predictions_are_of_the_final_models(first, record_of, arrays_of, held_out, network):
+def test_predictions_are_of_every_seed_at_the_end_and_of_the_first_at_chosen_steps(
+    first, record_of, arrays_of, held_out, network
+):
     for subject in ("nsl", "cleverhans-v3"):
-        evaluation = evaluation_of(record_of("alike"), subject)
-        predictions = first.arrays(evaluation["arrays"])["predictions"]
-        assert predictions.dtype == np.int32
-        expected = [
-            network(weights).logits(held_out[0]).argmax(axis=1)
-            for weights in arrays_of("alike", subject)["final_weights"]
-        ]
-        assert predictions.tolist() == [row.tolist() for row in expected]
+        found, arrays = first.arrays(evaluation_of(record_of("alike"), subject)["arrays"]), arrays_of("alike", subject)
+        for name, weights in (("", arrays["final_weights"]), ("_by_step", arrays["trajectory"][[0, 4, 8, 10]])):
+            predictions = found[f"predictions{name}"]
+            assert predictions.dtype == np.int32
+            models = [network(one) for one in weights]
+            assert predictions.tolist() == [model.logits(held_out[0]).argmax(axis=1).tolist() for model in models]
 
 
 def test_the_attack_has_the_norm_and_the_clip_range_of_the_case(record_of, arrays_of, held_out, network):
