@@ -82,9 +82,10 @@ def test_losses_are_weighted_and_averaged_over_the_batch_or_summed(reduction, sa
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("own_loss", [False, True])
-def test_through_the_floor_under_the_norm_reduction_and_weights_reach_the_attack(reduction, own_loss):
+@pytest.mark.parametrize("flow", ["stopped", "through"])
+def test_through_the_floor_under_the_norm_reduction_and_weights_reach_the_attack(reduction, own_loss, flow):
     small = {"kernel": LINEAR["kernel"] * 1e-6, "bias": LINEAR["bias"]}
-    settings = {"norm": "l2", "epsilon": 1e6, "own_loss": own_loss}
+    settings = {"norm": "l2", "epsilon": 1e6, "own_loss": own_loss, "flow": flow}
     expected = Expected(reduction=reduction, sample_weights=SAMPLE_WEIGHTS, **settings)
     losses, _ = found_by(expected, small)
     assert losses == pytest.approx(expected.losses(small), rel=1e-9)
