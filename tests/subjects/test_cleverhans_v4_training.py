@@ -197,6 +197,20 @@ def test_under_l2_the_gradient_stops_at_the_perturbation(attack, evidence, compo
     assert evidence["l2"].settings["gradient_flow"] == "stopped"
 
 
+def test_the_reduction_is_that_of_the_loss_and_not_of_the_attack(attack):
+    """A mean in the attack would make gradients so small that the floor under their norm shortens the step."""
+    models, stated = models_of(DENSE, [KERNEL * 3e-6, BIAS]), {**STATED, "norm": "l2", "epsilon": 3e5}
+    found = subject.loss_evidence(models, BATCH, {**stated, "loss_reduction": "mean"}, WEIGHTING)
+    attacked = [attack(models.build(), X, 3e5, 2, y=LABELS, loss_fn=loss) for loss in (None, mean_of_losses)]
+    expected, shortened = (float(CROSS_ENTROPY(LABELS, models.build()(examples))) for examples in attacked)
+    assert float(found.losses.adversarial) == pytest.approx(expected, rel=1e-5)
+    assert shortened < expected - 0.1
+
+
+def mean_of_losses(labels, logits):
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
 def test_settings_are_those_used(evidence):
     found = evidence["labels-left-out"]
     of_library = {"epsilon": 0.3, "norm": "linf", "labels": "predicted", "clip": None, "loss_reduction": "mean"}
