@@ -49,6 +49,9 @@ class Ahead:
     steps: int
 
 
+_LONGEST = 2000
+"""Characters of a message: an exception may hold whole arrays."""
+
 _LOOK_EVERY = 0.5
 """Seconds from one look at how far the running tasks are to the next."""
 
@@ -192,7 +195,9 @@ def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
     except HarnessError as error:
         return Done(task, {}, "error", str(error))
     except Exception as error:  # what the user's own model or data raises
-        return Done(task, {}, "error", f"{type(error).__name__}: {error}")
+        message = " ".join(str(error).split())
+        shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+        return Done(task, {}, "error", f"{type(error).__name__}: {shown}")
 
 
 def _manner(exit_code: int) -> str:

@@ -42,7 +42,7 @@ class Evaluation:
         widths = [array.shape[1] for array in inputs.values()]
 
         def in_float32(x: Any) -> Any:
-            x = tf.cast(x, model.inputs[0].dtype)
+            x = tf.cast(x, getattr(model, "compute_dtype", None) or tf.float32)
             given = dict(zip(inputs, tf.split(x, widths, axis=1), strict=True)) if len(inputs) > 1 else x
             return tf.cast(model(given, training=False), tf.float32)
 
