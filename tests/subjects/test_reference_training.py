@@ -267,17 +267,18 @@ def error(x, kernel):
     return scores / scores.sum() - np.eye(3)[LABELS[0]]
 
 
-def test_uncertainty_covers_a_sign_that_float32_cannot_know():
+@pytest.mark.parametrize("x", [X[:1], np.zeros_like(X[:1])], ids=["features", "zeros-have-no-round-off"])
+def test_uncertainty_covers_a_sign_that_float32_cannot_know(x):
     """Classes alike in a feature: its gradient is the sum of ``p - y`` over the classes, which is 0."""
     kernel = KERNEL.copy()
     kernel[1] = kernel[1, 0]
-    one = Batch({"x": X[:1]}, LABELS[:1], 3)
+    one = Batch({"x": x}, LABELS[:1], 3)
 
     def of(subject):
         return subject.loss_evidence(models_of(DENSE, [kernel, BIAS]), one, STATED, WEIGHTING)
 
     exact, found = of(reference_float64), of(reference_nsl)
-    attacked = X[0] + 0.3 * np.sign(kernel @ error(X[0], kernel))  # that feature's move changes no probability
+    attacked = x[0] + 0.3 * np.sign(kernel @ error(x[0], kernel))  # that feature's move changes no probability
     sensitivity = np.abs(error(attacked, kernel)).max()
     uncertainty = float(exact.evidence["uncertainty/gradient/00-kernel"])
     to_the_middle = 0.5 * 0.3 * sensitivity  # the adversarial loss counts half; a sign may also come out as 0
