@@ -164,7 +164,7 @@ def _tensorflow_1(work: Work) -> dict[str, Step]:
             ).fprop(x, labels)
             update = tf1.train.GradientDescentOptimizer(RATE * weighed).minimize(loss)
             run = session.make_callable([loss, update], feed_list=[x, labels])
-            one_hot = np.eye(_CLASSES, dtype=np.float32)[batch.labels]
+            one_hot = batch.one_hot
     return {"cleverhans-v3": lambda: weighed * run(batch.inputs["x"], one_hot)[0]}
 
 

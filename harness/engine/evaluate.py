@@ -53,17 +53,19 @@ def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> d
     recorded = {int(step): row for row, step in enumerate(outcome["steps"])}
     every, last = case.training["evaluate"]["every"], int(outcome["steps"][-1])
     steps = sorted({0, *range(every, last, every), last} if every else {0, last})
-    at_steps = [judge.accuracies(outcome["trajectory"][recorded[step]]) for step in steps]
-    by_seed = [judge.accuracies(weights) for weights in outcome["final_weights"]]
-    predictions = {
-        "predictions": np.stack([judge.predictions(weights) for weights in outcome["final_weights"]]),
-        "predictions_by_step": np.stack([judge.predictions(outcome["trajectory"][recorded[step]]) for step in steps]),
-    }
+    by_seed = [judge.of(weights) for weights in outcome["final_weights"]]
+    # The trajectory is the first seed's, so its end has just been evaluated.
+    by_step = [*(judge.of(outcome["trajectory"][recorded[step]]) for step in steps[:-1]), by_seed[0]]
     return {
         "steps": steps,
-        **_columns(at_steps),
-        "seeds": _columns(by_seed),
-        "arrays": store.put_arrays(predictions),
+        **_columns([accuracies for accuracies, _ in by_step]),
+        "seeds": _columns([accuracies for accuracies, _ in by_seed]),
+        "arrays": store.put_arrays(
+            {
+                "predictions": np.stack([predictions for _, predictions in by_seed]),
+                "predictions_by_step": np.stack([predictions for _, predictions in by_step]),
+            }
+        ),
     }
 
 

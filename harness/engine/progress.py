@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from pathlib import Path
 
-from harness.vocabulary import content_hash
+from harness.engine.store import write_atomically
+from harness.vocabulary import HarnessError, content_hash
 
 _EVERY = 0.5
 """Seconds from one word to the next."""
@@ -31,11 +31,8 @@ class Teller:
         if now - self._said < _EVERY:
             return
         self._said = now
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._path.with_suffix(f".{os.getpid()}")
-            temporary.write_text(f"{self._done} {self._total}", encoding="ascii")
-            os.replace(temporary, self._path)  # noqa: PTH105
+        with contextlib.suppress(HarnessError):
+            write_atomically(self._path, f"{self._done} {self._total}".encode())
 
 
 def forget(root: Path, case: str, subject: str) -> None:

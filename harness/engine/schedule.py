@@ -16,6 +16,7 @@ from pebble import ProcessExpired
 from harness.engine import progress
 from harness.engine.plan import Task
 from harness.engine.store import Store
+from harness.engine.work import in_one_line
 from harness.engine.workers import Workers
 from harness.subjects.protocol import Environment
 from harness.vocabulary import HarnessError
@@ -49,9 +50,6 @@ class Ahead:
     steps: int
 
 
-_LONGEST = 2000
-"""Characters of a message: an exception may hold whole arrays."""
-
 _LOOK_EVERY = 0.5
 """Seconds from one look at how far the running tasks are to the next."""
 
@@ -80,26 +78,38 @@ def run_tasks(
         then: the task that a finished one makes possible, if any; it goes before those that wait.
     """
     missing: list[Task] = []
-    waiting = list(tasks)
-    while waiting:
-        task = waiting.pop(0)
-        known = _known(task, store, fresh)
-        if known is None:
-            missing.append(task)
-            continue
-        yield known
-        waiting[:0] = _one_or_none(then(known))
-    limits = worker_limits([task.environment for task in missing], jobs)
     running: dict[Future, Task] = {}
     computed: set[str] = set()
     repeated: list[Task] = []
+
+    def look_up(task: Task, place: int) -> Iterator[Done]:
+        """What the store has of a task and of those that follow it; what it lacks is put in that place of the queue."""
+        # Two tasks may make the same one possible: subjects that agree bit for bit leave one model to evaluate.
+        record = None if fresh and task.key not in computed else store.get_record(task.kind, task.key)
+        if record is None:
+            missing.insert(place, task)
+            return
+        done = Done(task, record, from_store=True)
+        yield done
+        yield from follow(done)
+
+    def follow(done: Done) -> Iterator[Done]:
+        task = then(done)
+        if task is not None:
+            yield from look_up(task, 0)
+
+    for task in tasks:
+        yield from look_up(task, len(missing))
+    limits = worker_limits([task.environment for task in missing], jobs)
 
     def start() -> None:
         busy = Counter(task.environment.name for task in running.values())
         for task in list(missing):
             if len(running) >= jobs:
                 break
-            if busy[task.environment.name] < limits[task.environment.name]:
+            # One that follows may need an environment that none of the others does.
+            limit = limits.setdefault(task.environment.name, 1)
+            if busy[task.environment.name] < limit:
                 missing.remove(task)
                 busy[task.environment.name] += 1
                 _forget_progress(task, store)
@@ -107,21 +117,10 @@ def run_tasks(
                     task.environment,
                     task.function,
                     *task.arguments,
-                    workers=limits[task.environment.name],
+                    workers=limit,
                     timeout=timeout,
                 )
                 running[future] = task
-
-    def follow(done: Done) -> Iterator[Done]:
-        for task in _one_or_none(then(done)):
-            limits.setdefault(task.environment.name, 1)
-            # Two tasks may make the same one possible: subjects that agree bit for bit leave one model to evaluate.
-            known = _known(task, store, fresh and task.key not in computed)
-            if known is None:
-                missing.insert(0, task)
-            else:
-                yield known
-                yield from follow(known)
 
     start()
     while running:
@@ -151,15 +150,6 @@ def run_tasks(
 
 def _was_not_begun(future: Future) -> bool:
     return isinstance(future.exception(), BrokenProcessPool)
-
-
-def _known(task: Task, store: Store, fresh: bool) -> Done | None:
-    record = None if fresh else store.get_record(task.kind, task.key)
-    return None if record is None else Done(task, record, from_store=True)
-
-
-def _one_or_none(task: Task | None) -> list[Task]:
-    return [] if task is None else [task]
 
 
 def _tells_progress(task: Task) -> bool:
@@ -195,9 +185,7 @@ def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
     except HarnessError as error:
         return Done(task, {}, "error", str(error))
     except Exception as error:  # what the user's own model or data raises
-        message = " ".join(str(error).split())
-        shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
-        return Done(task, {}, "error", f"{type(error).__name__}: {shown}")
+        return Done(task, {}, "error", in_one_line(error))
 
 
 def _manner(exit_code: int) -> str:

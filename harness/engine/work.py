@@ -174,8 +174,7 @@ def _loss_outcome(
         evidence = implementation.loss_evidence(models, batch, case.attack, case.training)
     finally:
         models.restore()
-    losses = {f"{name}_loss": np.asarray(getattr(evidence.losses, name)) for name in ("clean", "adversarial", "total")}
-    gradients = {f"gradient/{name}": gradient for name, gradient in evidence.gradients.items()}
+    losses, gradients = evidence.loss_arrays, evidence.gradient_arrays
     return Outcome(
         subject,
         "ok",

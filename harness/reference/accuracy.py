@@ -48,28 +48,28 @@ class Evaluation:
 
         self._in_float32 = in_float32
 
-    def accuracies(self, weights: np.ndarray) -> dict[str, float]:
-        """Accuracies in [0, 1]: ``clean``, and by epsilon under the fast gradient method with given labels.
+    def of(self, weights: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        """Evaluates the model with these weights.
 
         Args:
             weights: all of the model's, flattened, in the order of ``model.weights``.
+
+        Returns:
+            Accuracies in [0, 1]: ``clean``, and by epsilon under the fast gradient method with given labels. And the
+            predicted classes of the examples as they are, int32 ``(examples,)``; -1 where the output is not finite.
         """
         self._set(weights)
-        found = {"clean": self._accuracy(self._x)}
+        predictions = self._predicted(self._x)
+        found = {"clean": self._share_right(predictions)}
         for epsilon in self._epsilons:
             attacked = fast_gradient_method(
                 self._in_float32, self._x, epsilon, self._norm, None, *self._clip, y=self._labels
             )
-            found[f"{epsilon:g}"] = self._accuracy(attacked)
-        return found
+            found[f"{epsilon:g}"] = self._share_right(self._predicted(attacked))
+        return found, predictions
 
-    def predictions(self, weights: np.ndarray) -> np.ndarray:
-        """The predicted classes of the test examples, int32 ``(examples,)``; -1 where the output is not finite."""
-        self._set(weights)
-        return self._predicted(self._x)
-
-    def _accuracy(self, x: Any) -> float:
-        return float((self._predicted(x) == self._labels).mean())
+    def _share_right(self, predictions: np.ndarray) -> float:
+        return float((predictions == self._labels).mean())
 
     def _predicted(self, x: Any) -> np.ndarray:
         output = np.asarray(self._in_float32(x))

@@ -71,7 +71,7 @@ def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], train
             gradients = made.tf1.gradients(
                 losses["total"], weights, unconnected_gradients=made.tf1.UnconnectedGradients.ZERO
             )
-            return made.session.run([losses, gradients], {features: _features(batch), labels: _one_hot(batch)})
+            return made.session.run([losses, gradients], {features: _features(batch), labels: batch.one_hot})
 
         call = timed(step)
         losses, gradients = call.value
@@ -161,7 +161,7 @@ class GraphTrainer:
 
     def step(self, batch: Batch) -> Losses:
         """See ``Trainer.step``."""
-        clean, adversarial, total, _ = self._run(_features(batch), _one_hot(batch))
+        clean, adversarial, total, _ = self._run(_features(batch), batch.one_hot)
         return Losses(clean, adversarial, total)
 
     def weights(self) -> list[np.ndarray]:
@@ -313,10 +313,6 @@ def _placeholders(tf1: Any, batch: Batch) -> tuple[Any, Any]:
 
 def _features(batch: Batch) -> np.ndarray:
     return next(iter(batch.inputs.values()))
-
-
-def _one_hot(batch: Batch) -> np.ndarray:
-    return np.eye(batch.classes, dtype=batch.dtype)[batch.labels]
 
 
 def _optimizer(tf1: Any, section: Mapping[str, Any], *, rate: float) -> Any:

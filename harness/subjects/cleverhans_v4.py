@@ -152,11 +152,7 @@ class _Composed:
             output=output, reduction=self._reduction, smoothing=training.get("smoothing", 0.0)
         )
         weighting = training.get("weighting")
-        self.objective = (
-            Objective(weighting["clean"], weighting["adversarial"])
-            if weighting
-            else Objective(0.0, 1.0, defaulted=True)
-        )
+        self.objective = Objective(weighting["clean"], weighting["adversarial"]) if weighting else Objective(0.0, 1.0)
         self._fgm = _attack_for(model)
         self._model_fn = functools.partial(model, training=True) if self._attack_training else model
 

@@ -66,7 +66,7 @@ def cross_entropy(*, output: str, reduction: str, smoothing: float = 0.0) -> Any
 
 def labels_for_loss(batch: Batch, *, smoothing: float) -> np.ndarray:
     """The labels in the form that ``cross_entropy`` takes: class indices, or with smoothing one column a class."""
-    return np.eye(batch.classes, dtype=batch.dtype)[batch.labels] if smoothing else batch.labels
+    return batch.one_hot if smoothing else batch.labels
 
 
 def optimizer(section: Mapping[str, Any], *, scale: float) -> Any:

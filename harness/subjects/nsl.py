@@ -24,7 +24,6 @@ from harness.subjects.keras2 import optimizer as keras_optimizer
 from harness.subjects.nsl_call import DEFAULTED, config_arguments, labels_for, settings_used
 from harness.subjects.protocol import Batch, Losses, LossEvidence, Models, Perturbation
 from harness.subjects.translate import (
-    Objective,
     as_multiplier,
     refuse_gradient_flow,
     refuse_mode,
@@ -107,7 +106,8 @@ def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], train
     mode = training.get("mode", "inference")  # the loop calls model(x), which in Keras is inference
     refuse_mode(training, "attack_mode", mode, _ONE_PASS)
     config = nsl.configs.make_adv_reg_config(**config_arguments(attack, batch, by_name=len(batch.inputs) > 1))
-    objective = _function_objective(training, config)
+    # The loop is the user's: the clean loss can be left out of the sum.
+    objective = as_multiplier(training, default=config.multiplier, library=_NAME, clean_is_optional=True)
     smoothing = training.get("smoothing", 0.0)
     model, before = models.get(dtype=batch.dtype), models.build_before(dtype=batch.dtype)
     loss_fn = cross_entropy(output=models.output, reduction=training_loss_reduction(attack), smoothing=smoothing)
@@ -243,14 +243,6 @@ def _refuse(attack: Mapping[str, Any], training: Mapping[str, Any]) -> None:
     if attack.get("labels") == "predicted":
         raise Unsupported("nsl's attack ascends the training loss, whose labels are the given ones")
     refuse_gradient_flow(training, "stopped", norm=attack.get("norm", "l2"), library=_NAME)
-
-
-def _function_objective(training: Mapping[str, Any], config: Any) -> Objective:
-    weighting = training.get("weighting")
-    if weighting and weighting["clean"] == 0:  # the loop is the user's: the clean loss can be left out of the sum
-        scale = weighting["adversarial"] if training.get("match_scale", True) else 1.0
-        return Objective(0.0, 1.0, scale)
-    return as_multiplier(training, default=config.multiplier, library=_NAME)
 
 
 def _wrapper(

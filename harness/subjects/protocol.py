@@ -49,6 +49,11 @@ class Batch:
     def dtype(self) -> str:
         return str(next(iter(self.inputs.values())).dtype)
 
+    @property
+    def one_hot(self) -> np.ndarray:
+        """The labels with one column a class, ``(batch, classes)``, in the dtype of the inputs."""
+        return np.eye(self.classes, dtype=self.dtype)[self.labels]
+
 
 class Models(Protocol):
     """Makes the model of a problem. The weights are the problem's own, whatever the dtype."""
@@ -131,6 +136,16 @@ class LossEvidence:
     seconds: float
     evidence: Mapping[str, np.ndarray] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def loss_arrays(self) -> dict[str, np.ndarray]:
+        """The losses as they are stored: ``clean_loss``, ``adversarial_loss``, ``total_loss``."""
+        return {f"{name}_loss": np.asarray(getattr(self.losses, name)) for name in ("clean", "adversarial", "total")}
+
+    @property
+    def gradient_arrays(self) -> dict[str, np.ndarray]:
+        """The gradients as they are stored: ``gradient/NAME``."""
+        return {f"gradient/{name}": gradient for name, gradient in self.gradients.items()}
 
 
 class Trainer(Protocol):

@@ -109,12 +109,13 @@ def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], train
     result = evidence(practice, models, exact)
     single = dataclasses.replace(batch, inputs={n: a.astype(np.float32) for n, a in batch.inputs.items()})
     generator = np.random.default_rng(0)
-    furthest: dict[str, float] = dict.fromkeys(_figures(result), 0.0)
+    exactly = result.loss_arrays | result.gradient_arrays
+    furthest = dict.fromkeys(exactly, 0.0)
     for _ in range(_DRAWS):
         nudged = dataclasses.replace(single, inputs={n: nudge(a, generator) for n, a in single.inputs.items()})
-        drawn = _figures(evidence(practice, _Nudged(models, generator), nudged))
-        for name, value in _figures(result).items():
-            furthest[name] = max(furthest[name], float(np.abs(drawn[name] - value).max(initial=0.0)))
+        drawn = evidence(practice, _Nudged(models, generator), nudged)
+        for name, value in (drawn.loss_arrays | drawn.gradient_arrays).items():
+            furthest[name] = max(furthest[name], float(np.abs(value - exactly[name]).max(initial=0.0)))
     return dataclasses.replace(
         result, evidence={f"uncertainty/{name}": np.float64(value) for name, value in furthest.items()}
     )
@@ -233,11 +234,6 @@ def _practice(models: Models, batch: Batch, attack: Mapping[str, Any], training:
 
 def _in_double(batch: Batch) -> Batch:
     return dataclasses.replace(batch, inputs={name: array.astype(np.float64) for name, array in batch.inputs.items()})
-
-
-def _figures(result: LossEvidence) -> dict[str, np.ndarray]:
-    losses = {f"{name}_loss": getattr(result.losses, name) for name in ("clean", "adversarial", "total")}
-    return losses | {f"gradient/{name}": gradient for name, gradient in result.gradients.items()}
 
 
 _NAME = "reference-float64"

@@ -19,7 +19,6 @@ from harness.subjects.nsl_call import DEFAULTED, config_arguments, labels_for, s
 from harness.subjects.protocol import Batch, LossEvidence, Models, Perturbation
 from harness.subjects.reference_training import Practice, ReferenceTrainer, evidence, train
 from harness.subjects.translate import (
-    Objective,
     as_multiplier,
     single_input,
     timed,
@@ -100,11 +99,7 @@ def _practice(
     loss_fn = cross_entropy(output=models.output, reduction=reduction, smoothing=smoothing)
     if in_wrapper and reduction == "mean":
         loss_fn = reference.mean_over_batch(loss_fn)
-    weighting = training.get("weighting")
-    if weighting and weighting["clean"] == 0:
-        objective = Objective(0.0, 1.0, weighting["adversarial"] if training.get("match_scale", True) else 1.0)
-    else:
-        objective = as_multiplier(training, default=config.multiplier, library="reference-nsl")
+    objective = as_multiplier(training, default=config.multiplier, library="reference-nsl", clean_is_optional=True)
     used = settings_used(config.adv_neighbor_config, attack, batch, reduction=reduction)
     low, high = used["clip"] or (None, None)
     flow = training.get("gradient_flow", "stopped")

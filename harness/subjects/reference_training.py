@@ -36,9 +36,7 @@ class Practice:
 
     def labels(self, batch: Batch) -> np.ndarray:
         """The labels in the form that the loss takes."""
-        if self.one_hot:
-            return np.eye(batch.classes, dtype=batch.dtype)[batch.labels]
-        return labels_for_loss(batch, smoothing=self.smoothing)
+        return batch.one_hot if self.one_hot else labels_for_loss(batch, smoothing=self.smoothing)
 
 
 def evidence(practice: Practice, models: Models, batch: Batch) -> LossEvidence:

@@ -76,25 +76,31 @@ class Objective:
     Attributes:
         clean, adversarial: what the library multiplies the losses with.
         scale: the scenario's objective divided by the library's, which are the same but for this factor.
-        defaulted: whether the weights are the library's default.
     """
 
     clean: float
     adversarial: float
     scale: float = 1.0
-    defaulted: bool = False
 
     def settings(self) -> dict[str, float]:
         """For the report."""
         return {"clean": self.clean, "adversarial": self.adversarial, "scale": self.scale}
 
 
-def as_multiplier(training: Mapping[str, Any], *, default: float, library: str) -> Objective:
-    """The ratio as ``1 : multiplier``. Raises ``Unsupported`` for a ratio without clean examples."""
+def as_multiplier(
+    training: Mapping[str, Any], *, default: float, library: str, clean_is_optional: bool = False
+) -> Objective:
+    """The ratio as ``1 : multiplier``.
+
+    Without clean examples it is none: then ``clean_is_optional`` leaves the clean loss out, and otherwise it raises
+    ``Unsupported``.
+    """
     weighting = training.get("weighting")
     if weighting is None:
-        return Objective(1.0, default, defaulted=True)
+        return Objective(1.0, default)
     clean, adversarial = weighting["clean"], weighting["adversarial"]
+    if clean == 0 and clean_is_optional:
+        return Objective(0.0, 1.0, _matched(training, adversarial))
     if clean == 0:
         raise Unsupported(f"{library} weighs clean to adversarial as 1 : multiplier; the clean loss is always there")
     return Objective(1.0, adversarial / clean, _matched(training, clean))
@@ -104,7 +110,7 @@ def as_coefficient(training: Mapping[str, Any], *, default: float) -> Objective:
     """The ratio as ``(1 - adv_coeff) : adv_coeff``."""
     weighting = training.get("weighting")
     if weighting is None:
-        return Objective(1.0 - default, default, defaulted=True)
+        return Objective(1.0 - default, default)
     clean, adversarial = weighting["clean"], weighting["adversarial"]
     coefficient = adversarial / (clean + adversarial)
     return Objective(1.0 - coefficient, coefficient, _matched(training, clean + adversarial))
