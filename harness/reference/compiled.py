@@ -67,31 +67,49 @@ class CompiledObjective(Objective):
 
     def value(self, features: Features) -> tf.Tensor:
         """See ``Objective.value``."""
-        trace = self._trace("value", features)
+        trace = self._trace(_value, features)
         return super().value(features) if trace is None else trace.function(*self._arguments(features))
 
     def gradients(self, features: Features) -> list[tf.Tensor | None]:
         """See ``Objective.gradients``."""
-        trace = self._trace("gradients", features)
-        if trace is None:
-            return super().gradients(features)
+        trace = self._trace(_gradients, features)
+        return super().gradients(features) if trace is None else self._run(trace, features)
+
+    def apply(
+        self, function: Callable[[Objective, Features, Any], list[tf.Tensor | None]], features: Features, number: float
+    ) -> list[tf.Tensor | None]:
+        """See ``Objective.apply``. Compiled as a whole, once for all numbers."""
+        double = tf.constant(number, tf.float64)
+        trace = self._trace(function, features, double)
+        return super().apply(function, features, number) if trace is None else self._run(trace, features, double)
+
+    def _run(self, trace: _Trace, features: Features, *numbers: tf.Tensor) -> list[tf.Tensor | None]:
         # Nothing differentiates through it, and recording would cost as much again: init_scope pauses every tape.
         with tf.init_scope():
-            return trace.spread(run_unrewritten(trace.function, self._arguments(features)))
+            return trace.spread(run_unrewritten(trace.function, self._arguments(features, *numbers)))
 
-    def _arguments(self, features: Features) -> list[tf.Tensor]:
-        return tf.nest.flatten(self.given(features), expand_composites=True)
+    def _arguments(self, features: Features, *numbers: tf.Tensor) -> list[tf.Tensor]:
+        return tf.nest.flatten(self.given(features, *numbers), expand_composites=True)
 
-    def given(self, features: Features) -> tuple[Any, Any, tuple[Any, ...]]:
+    def given(self, features: Features, *numbers: tf.Tensor) -> tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]:
         """All that a trace takes, in its structure."""
-        return features.packed, self.labels, () if self.sample_weights is None else (self.sample_weights,)
+        return features.packed, self.labels, () if self.sample_weights is None else (self.sample_weights,), numbers
 
-    def _trace(self, what: str, features: Features) -> _Trace | None:
+    def _trace(self, function: Callable[..., Any], features: Features, *numbers: tf.Tensor) -> _Trace | None:
         traces = traces_of(self.keras_model, self.loss_fn)
-        key = (what, shape_of(self.given(features)), self.model_kwargs, stamp(self.keras_model), stamp(self.loss_fn))
+        given = shape_of(self.given(features, *numbers))
+        key = (function, given, self.model_kwargs, stamp(self.keras_model), stamp(self.loss_fn))
         if key not in traces:
-            traces[key] = _compile(self, what, features)
+            traces[key] = _compile(self, function, features, *numbers)
         return traces[key]
+
+
+def _value(objective: Objective, features: Features) -> tf.Tensor:
+    return objective.value(features)
+
+
+def _gradients(objective: Objective, features: Features) -> list[tf.Tensor | None]:
+    return objective.gradients(features)
 
 
 @dataclass(frozen=True)
@@ -99,32 +117,34 @@ class _Trace:
     function: Any
     connected: tuple[bool, ...]
 
-    def spread(self, gradients: list[tf.Tensor]) -> list[tf.Tensor | None]:
+    def spread(self, tensors: list[tf.Tensor]) -> list[tf.Tensor | None]:
         """Puts None where the loss does not depend on the feature."""
-        remaining = iter(gradients)
+        remaining = iter(tensors)
         return [next(remaining) if connected else None for connected in self.connected]
 
 
-def _compile(objective: CompiledObjective, what: str, features: Features) -> _Trace | None:
+def _compile(
+    objective: CompiledObjective, function: Callable[..., Any], features: Features, *numbers: tf.Tensor
+) -> _Trace | None:
     """A trace for any batch size; None where there can be none."""
     connected: list[bool] = []
 
-    def function(*flat: tf.Tensor) -> Any:
-        structure, labels, weights = tf.nest.pack_sequence_as(specs, flat, expand_composites=True)
+    def flattened(*flat: tf.Tensor) -> Any:
+        structure, labels, weights, given = tf.nest.pack_sequence_as(specs, flat, expand_composites=True)
 
         def keras_model(inputs: Any) -> Any:
             return tf.nest.map_structure(_without_origin, objective.model(inputs))
 
         inner = Objective(keras_model, objective.loss_fn, labels, weights[0] if weights else None)
-        if what == "value":
-            return inner.value(Features.of(structure))
-        gradients = inner.gradients(Features.of(structure))
-        connected[:] = [g is not None for g in gradients]
-        return [g for g in gradients if g is not None]
+        result = function(inner, Features.of(structure), *given)
+        if not isinstance(result, list):
+            return result
+        connected[:] = [tensor is not None for tensor in result]
+        return [tensor for tensor in result if tensor is not None]
 
     try:
-        specs = tf.nest.map_structure(any_batch, objective.given(features))
-        traced = tf.function(function).get_concrete_function(*tf.nest.flatten(specs, expand_composites=True))
+        specs = tf.nest.map_structure(any_batch, objective.given(features, *numbers))
+        traced = tf.function(flattened).get_concrete_function(*tf.nest.flatten(specs, expand_composites=True))
     except Exception:
         # Whatever Keras cannot do with symbolic tensors or an unknown batch size, it says so in exceptions of every
         # kind. If it cannot do it plainly either, the plain call that follows raises what is really wrong.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.reference.config import norm_of
 from harness.reference.conventions import NSL
 from harness.reference.features import Features
 from harness.reference.objective import Objective
+from harness.vocabulary import NORMS
 
 
 def perturbed(
@@ -51,20 +53,17 @@ def perturbed(
         ]
 
     def step(current: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
-        connected[:] = [g is not None for g in gradients]
         reached = [i for i, g in enumerate(gradients) if g is not None]
         masked = [_masked(gradients[i], masks[i]) for i in reached]
-        moved = geometry.offset(
-            geometry.steepest_direction(masked, norm=norm, conventions=NSL),
-            [current[i] for i in reached],
-            [start[i] for i in reached],
-            step_size=config.adv_step_size,
-            conventions=NSL,
-        )
+        at, origin = [current[i] for i in reached], [start[i] for i in reached]
+        moved = _step(masked, at, origin, step_size=config.adv_step_size, norm=norm)
         if config.pgd_epsilon is not None:
             moved = geometry.project(moved, radius=config.pgd_epsilon, norm=norm)
-        by_place = dict(zip(reached, moved, strict=True))
-        return [by_place[i] if i in by_place else tf.zeros_like(x) for i, x in enumerate(start)]
+        return in_place(_spread(moved, gradients))
+
+    def in_place(perturbations: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
+        connected[:] = [p is not None for p in perturbations]
+        return [tf.zeros_like(x) if p is None else p for x, p in zip(start, perturbations, strict=True)]
 
     def next_step(taken: Any, perturbations: Sequence[tf.Tensor]) -> tuple[Any, list[tf.Tensor]]:
         current = positions(perturbations)
@@ -72,6 +71,9 @@ def perturbed(
 
     if not start:
         return features
+    if first_gradients is None and _is_one_plain_step(config):
+        alone = objective.apply(_ONE_STEP[norm], features, config.adv_step_size)
+        return features.holding(positions(in_place(alone)))
     if config.random_init:
         taken = 0
         drawn = geometry.random_point(start, radius=config.pgd_epsilon or config.adv_step_size, norm=norm)
@@ -88,6 +90,48 @@ def perturbed(
         # Nothing differentiates through the steps anyway, but an outer gradient would first go through the whole loop.
         perturbations = [tf.stop_gradient(p) for p in perturbations]
     return features.holding(positions(perturbations))
+
+
+def _is_one_plain_step(config: Any) -> bool:
+    """Whether there is one step from the features, and nothing to it but its norm and its length."""
+    return (
+        isinstance(config.pgd_iterations, int)
+        and config.pgd_iterations == 1
+        and isinstance(config.adv_step_size, (int, float))
+        and config.feature_mask is None
+        and config.pgd_epsilon is None
+        and not config.random_init
+    )
+
+
+def _one_step(objective: Objective, features: Features, step_size: Any, *, norm: str) -> list[tf.Tensor | None]:
+    """The perturbation after such a step; None for a feature that the objective does not depend on."""
+    gradients = objective.gradients(features)
+    reached = [(g, x) for g, x in zip(gradients, features.perturbable, strict=True) if g is not None]
+    start = [x for _, x in reached]
+    return _spread(_step([g for g, _ in reached], start, start, step_size=step_size, norm=norm), gradients)
+
+
+_ONE_STEP = {norm: functools.partial(_one_step, norm=norm) for norm in NORMS}
+"""One function object for one norm: what is compiled is kept by it."""
+
+
+def _step(
+    gradients: Sequence[tf.Tensor],
+    current: Sequence[tf.Tensor],
+    start: Sequence[tf.Tensor],
+    *,
+    step_size: Any,
+    norm: str,
+) -> list[tf.Tensor]:
+    directions = geometry.steepest_direction(gradients, norm=norm, conventions=NSL)
+    return geometry.offset(directions, current, start, step_size=step_size, conventions=NSL)
+
+
+def _spread(tensors: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor | None]:
+    """The tensors in the places that have a gradient, None in the others."""
+    remaining = iter(tensors)
+    return [None if g is None else next(remaining) for g in gradients]
 
 
 def _checked(masks: Sequence[Any], start: Sequence[tf.Tensor]) -> list[tf.Tensor | None]:

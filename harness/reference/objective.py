@@ -38,6 +38,18 @@ class Objective:
             value = self.value(features)
         return dense(tape.gradient(value, features.perturbable))
 
+    def apply(
+        self, function: Callable[[Objective, Features, Any], list[tf.Tensor | None]], features: Features, number: float
+    ) -> list[tf.Tensor | None]:
+        """``function(objective, features, number)``: one tensor for each feature that can be perturbed, or None.
+
+        Args:
+            function: of a module, and a function of nothing else. Nothing differentiates through it.
+            features: the features.
+            number: in double precision where it comes as a tensor.
+        """
+        return function(self, features, number)
+
 
 def dense(gradients: list[Any]) -> list[tf.Tensor | None]:
     """Gradients of gathered features come as ``tf.IndexedSlices``."""

@@ -10,9 +10,11 @@ from tensorflow.python.framework.func_graph import FuncGraph
 
 from harness.reference import adversarial_loss, fast_gradient_method, make_adv_reg_config, yardstick
 from harness.reference.compiled import CompiledObjective, objective_for
+from harness.reference.descent import perturbed
 from harness.reference.features import Features
 from harness.reference.objective import Objective
 from harness.reference.traces import traces_of
+from harness.vocabulary import NORMS
 
 LOSSES = tf.keras.losses
 LOGITS = LOSSES.SparseCategoricalCrossentropy(from_logits=True)
@@ -42,6 +44,23 @@ def test_the_gradient_has_the_bits_of_a_plain_call(build, batch, activation):
             for size in (1, 7):
                 compiled, plain = gradients(model, *batch(size), loss)
                 np.testing.assert_array_equal(compiled, plain)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_perturbation_has_the_bits_of_a_plain_call(build, batch, norm):
+    """The step is compiled with the gradient, and TensorFlow's rewriting would divide by the length in another way."""
+    for kind in ("mlp", "cnn"):
+        model, (x, y) = build(kind), batch(7)
+        features, config = Features.of(x), make_adv_reg_config(adv_step_size=0.3, adv_grad_norm=norm)
+        compiled = objective_for(model, {}, LOGITS, tf.constant(y), None)
+        plain = Objective(model, LOGITS, tf.constant(y), None)
+        moved = [
+            perturbed(features, objective, config.adv_neighbor_config, first_gradients=None).packed.numpy()
+            for objective in (compiled, plain)
+        ]
+        np.testing.assert_array_equal(*moved)
+        assert not np.array_equal(moved[0], x)
+        assert [trace is not None for trace in traces_of(model, LOGITS).values()] == [True], "it was not one trace"
 
 
 def test_a_bare_softmax_is_not_looked_through(batch):
