@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from harness.engine.record import CaseRecord, Run
@@ -35,6 +36,13 @@ class Progressed:
 
 
 @dataclass(frozen=True)
+class Damaged:
+    """A file of the store is not what was written there, or is gone; what it held is computed again."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
 class OutcomeReady:
     """A subject has an outcome for a case."""
 
@@ -56,4 +64,4 @@ class Finished:
     run: Run
 
 
-Event: TypeAlias = Planned | ProblemReady | Progressed | OutcomeReady | CaseJudged | Finished
+Event: TypeAlias = Planned | ProblemReady | Progressed | Damaged | OutcomeReady | CaseJudged | Finished

@@ -12,13 +12,13 @@ from typing import Any
 
 from harness.engine import fingerprint
 from harness.engine.comparing import compare_case
-from harness.engine.events import CaseJudged, Event, Finished, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.engine.events import CaseJudged, Damaged, Event, Finished, OutcomeReady, Planned, ProblemReady, Progressed
 from harness.engine.plan import Task, describe_subjects, evaluation_task, outcome_tasks, preparation_tasks, problem_of
 from harness.engine.record import CaseRecord, Run
 from harness.engine.schedule import Ahead, Done, run_tasks, worker_limits
 from harness.engine.store import Store
 from harness.engine.work import Problem
-from harness.engine.workers import Workers
+from harness.engine.workers import Workers, share_of_memory
 from harness.oracle.verdicts import Tolerance
 from harness.subjects.registry import load_subject
 from harness.vocabulary import Case, HarnessError, Outcome
@@ -34,6 +34,8 @@ class Options:
         timeout: seconds that one outcome may take.
         fresh: whether to ignore what earlier runs left in the store.
         tolerance: what counts as round-off.
+        memory: bytes that one worker may take; one that takes more is stopped, at the cost of its own outcome.
+            ``None``: its share of four fifths of the machine's, and never less than 2 GiB.
     """
 
     store: Path
@@ -41,6 +43,7 @@ class Options:
     timeout: float = 300.0
     fresh: bool = False
     tolerance: Tolerance = field(default_factory=Tolerance)
+    memory: int | None = None
 
 
 def execute(cases: Sequence[Case], options: Options) -> Generator[Event, None, None]:
@@ -53,8 +56,9 @@ def execute(cases: Sequence[Case], options: Options) -> Generator[Event, None, N
     store = Store(options.store)
     subjects = describe_subjects(dict.fromkeys(name for case in cases for name in case.subjects))
     records: dict[str, CaseRecord] = {}
-    workers = Workers()
+    workers = Workers(memory=options.memory or share_of_memory(options.jobs))
     interrupted = False
+    store.sweep()
     try:
         problems = yield from _prepare(cases, subjects, store, workers, options)
         for event in _compute(cases, problems, subjects, store, workers, options):
@@ -109,6 +113,9 @@ def _prepare(
     records: dict[tuple[str, str], Mapping[str, Any]] = {}
     failures = []
     for done in _run(tasks, store, workers, options):
+        if isinstance(done, Damaged):
+            yield done
+            continue
         if isinstance(done, Ahead):
             continue
         if done.failure:
@@ -143,7 +150,7 @@ def _compute(
     """Gets every outcome, and compares a case once it has all of its own."""
     outcomes: dict[str, dict[str, Outcome]] = {case.id: {} for case in cases}
     for found in _all_outcomes(cases, problems, subjects, store, workers, options):
-        if isinstance(found, Progressed):
+        if isinstance(found, Progressed | Damaged):
             yield found
             continue
         case, outcome = found
@@ -163,7 +170,7 @@ def _all_outcomes(
     store: Store,
     workers: Workers,
     options: Options,
-) -> Iterator[tuple[Case, Outcome] | Progressed]:
+) -> Iterator[tuple[Case, Outcome] | Progressed | Damaged]:
     for case in cases:
         for name in case.subjects:
             if "unavailable" in subjects[name]:
@@ -181,6 +188,9 @@ def _all_outcomes(
     for done in _run(tasks, store, workers, options, then=evaluation):
         if isinstance(done, Ahead):
             yield Progressed(done.task.case, done.task.subject, done.step, done.steps)
+            continue
+        if isinstance(done, Damaged):
+            yield done
             continue
         case, subject = done.task.case, done.task.subject
         if done.failure:
@@ -204,7 +214,7 @@ def _run(
     workers: Workers,
     options: Options,
     then: Callable[[Done], Task | None] = lambda done: None,
-) -> Iterator[Done | Ahead]:
+) -> Iterator[Done | Ahead | Damaged]:
     return run_tasks(
         tasks, store=store, workers=workers, jobs=options.jobs, timeout=options.timeout, fresh=options.fresh, then=then
     )

@@ -14,8 +14,9 @@ from typing import Any, Literal
 from pebble import ProcessExpired
 
 from harness.engine import progress
+from harness.engine.events import Damaged
 from harness.engine.plan import Task
-from harness.engine.store import Store
+from harness.engine.store import CannotWriteError, Store
 from harness.engine.work import in_one_line
 from harness.engine.workers import Workers
 from harness.subjects.protocol import Environment
@@ -63,10 +64,10 @@ def run_tasks(
     timeout: float,
     fresh: bool,
     then: Callable[[Done], Task | None] = lambda done: None,
-) -> Iterator[Done | Ahead]:
+) -> Iterator[Done | Ahead | Damaged]:
     """Yields every task once it is done: first what the store has, then the rest as it is finished.
 
-    In between, how far long ones are.
+    In between, how far long ones are, and which files of the store were found damaged.
 
     Args:
         tasks: to do, in the order in which to start them.
@@ -76,16 +77,21 @@ def run_tasks(
         timeout: seconds for one task.
         fresh: whether to ignore what the store has.
         then: the task that a finished one makes possible, if any; it goes before those that wait.
+
+    Raises:
+        CannotWriteError: when a worker or this process cannot write to the store.
     """
     missing: list[Task] = []
     running: dict[Future, Task] = {}
     computed: set[str] = set()
     repeated: list[Task] = []
 
-    def look_up(task: Task, place: int) -> Iterator[Done]:
+    def look_up(task: Task, place: int) -> Iterator[Done | Damaged]:
         """What the store has of a task and of those that follow it; what it lacks is put in that place of the queue."""
         # Two tasks may make the same one possible: subjects that agree bit for bit leave one model to evaluate.
         record = None if fresh and task.key not in computed else store.get_record(task.kind, task.key)
+        while store.damaged:
+            yield Damaged(store.damaged.pop())
         if record is None:
             missing.insert(place, task)
             return
@@ -93,7 +99,7 @@ def run_tasks(
         yield done
         yield from follow(done)
 
-    def follow(done: Done) -> Iterator[Done]:
+    def follow(done: Done) -> Iterator[Done | Damaged]:
         task = then(done)
         if task is not None:
             yield from look_up(task, 0)
@@ -179,9 +185,10 @@ def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
         return Done(task, {}, "timeout", f"took longer than {timeout:g} s and was stopped (--timeout sets the limit)")
     except ProcessExpired as death:
         words = workers.last_words(death.pid)
-        return Done(
-            task, {}, "crash", f"its worker {_manner(death.exitcode)}{f'; its last line was: {words}' if words else ''}"
-        )
+        manner = workers.stopped_because(death.pid) or _manner(death.exitcode)
+        return Done(task, {}, "crash", f"its worker {manner}{f'; its last line was: {words}' if words else ''}")
+    except CannotWriteError:
+        raise
     except HarnessError as error:
         return Done(task, {}, "error", str(error))
     except Exception as error:  # what the user's own model or data raises

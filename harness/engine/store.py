@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,19 @@ import numpy as np
 
 from harness.vocabulary import FORMAT_VERSION, HarnessError, canonical_json
 
+_ABANDONED_AFTER = 3600.0
+"""Seconds after which a file that is still half-written has no writer any more."""
+
+
+class CannotWriteError(HarnessError):
+    """The disk is full, the folder read-only, and the like: no outcome can be kept, so computing more is useless."""
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that a reader, now or after a crash, finds the old content or the new, never a part.
 
     Raises:
-        HarnessError: when the disk is full, the folder read-only, and the like.
+        CannotWriteError: when the disk is full, the folder read-only, and the like.
     """
     temporary = None
     try:
@@ -33,9 +43,28 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise HarnessError(
+        raise CannotWriteError(
             f"{path} cannot be written: {error.strerror or error}. What was finished before is kept."
         ) from error
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other runs from writing to a run folder at the same time: whoever comes later waits and replaces it whole.
+
+    Raises:
+        CannotWriteError: when the folder cannot be made or written to.
+    """
+    path = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = path.open("wb")
+    except OSError as error:
+        raise CannotWriteError(f"{path} cannot be written: {error.strerror or error}.") from error
+    with lock:  # the system gives the lock back however the process ends
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def store_folder(report_dir: Path) -> Path:
@@ -44,10 +73,23 @@ def store_folder(report_dir: Path) -> Path:
 
 
 class Store:
-    """A folder of arrays by content and of records by key. Several processes may share it."""
+    """A folder of arrays by content and of records by key. Several processes may share it.
+
+    Attributes:
+        root: the folder.
+        damaged: files found that are not what was written, each to be said once and made anew.
+    """
 
     def __init__(self, root: Path):
         self.root = root
+        self.damaged: list[Path] = []
+
+    def sweep(self) -> None:
+        """Removes what writers left half-written that were killed long ago; nothing ever reads it."""
+        for path in self.root.rglob(".*.tmp"):
+            with contextlib.suppress(OSError):  # another run sweeps, too
+                if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                    path.unlink()
 
     def put_arrays(self, arrays: Mapping[str, np.ndarray]) -> str:
         """Stores arrays and returns the SHA-256 of the ``.npz`` that holds them. Equal arrays give equal hashes."""
@@ -56,7 +98,7 @@ class Store:
         content = buffer.getvalue()
         digest = hashlib.sha256(content).hexdigest()
         path = self.path_of(digest)
-        if not path.exists():
+        if not has_content(path, digest):  # a file that is there may be damaged
             write_atomically(path, content)
         return digest
 
@@ -89,28 +131,39 @@ class Store:
             key: its key.
             arrays: the field of the record that names its arrays.
         """
+        path = self._record_path(kind, key)
         try:
-            body = json.loads(self._record_path(kind, key).read_bytes())
+            body = json.loads(path.read_bytes())
             checksum = body.pop("sha256")
-            intact = hashlib.sha256(canonical_json(body).encode()).hexdigest() == checksum
-            if not intact or body["format_version"] != FORMAT_VERSION:
+            if hashlib.sha256(canonical_json(body).encode()).hexdigest() != checksum:
+                raise ValueError(path)
+            if body["format_version"] != FORMAT_VERSION:
                 return None
-            digest = body["record"].get(arrays)
-            if digest and not self._is_intact(digest):
-                return None
-            return body["record"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-
-    def _is_intact(self, digest: str) -> bool:
-        path = self.path_of(digest)
-        try:
-            if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-                return True
+            record = body["record"]
+            digest = record.get(arrays)
         except OSError:
-            return False
-        path.unlink(missing_ok=True)
-        return False
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            self._discard(path)
+            return None
+        if digest and not has_content(self.path_of(digest), digest):
+            self._discard(self.path_of(digest))
+            return None
+        return record
+
+    def _discard(self, path: Path) -> None:
+        """A damaged file, or one that is missing though a record names it."""
+        self.damaged.append(path)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
     def _record_path(self, kind: str, key: str) -> Path:
         return self.root / kind / key[:2] / f"{key}.json"
+
+
+def has_content(path: Path, digest: str) -> bool:
+    """Whether a file is there and its SHA-256 is this."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    except OSError:
+        return False

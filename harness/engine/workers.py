@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pebble import ProcessPool
 
 from harness.subjects.protocol import Environment
@@ -21,13 +25,32 @@ RECYCLED_AFTER = 2000
 
 The shipped scenarios stay below it. A new worker costs seconds, and a thousand outcomes cost a worker no memory."""
 
+_LEAST_MEMORY = 2 << 30
+"""Bytes. A framework and a small model take a third of it."""
+
+_LOOK_EVERY = 0.1
+"""Seconds from one look at the workers' memory to the next: in that time one takes a few hundred megabytes at most."""
+
+
+def share_of_memory(jobs: int) -> int:
+    """Bytes that each of so many workers may take before the machine suffers."""
+    machine = psutil.virtual_memory().total
+    with contextlib.suppress(OSError, ValueError):  # not in a container, or one without a limit ("max")
+        machine = min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return max(_LEAST_MEMORY, machine * 4 // 5 // jobs)
+
 
 class Workers:
     """Local worker processes, started when first needed and kept until ``close``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, memory: int = sys.maxsize) -> None:
+        """``memory``: bytes that one may take; one that takes more is stopped."""
         self._pools: dict[str, ProcessPool] = {}
         self._noise = tempfile.TemporaryDirectory(prefix="harness-workers-")
+        self._memory = memory
+        self._too_large: dict[int, int] = {}
+        self._closing = threading.Event()
+        self._watch: threading.Thread | None = None
 
     def submit(
         self, environment: Environment, function: Callable[..., Any], *arguments: Any, workers: int, timeout: float
@@ -50,6 +73,9 @@ class Workers:
             broken = self._pools.pop(environment.name)
             broken.stop()
             broken.join()
+        if self._watch is None:
+            self._watch = threading.Thread(target=self._watch_memory, name="memory of workers", daemon=True)
+            self._watch.start()
         if environment.name not in self._pools:
             self._pools[environment.name] = ProcessPool(
                 max_workers=workers,
@@ -73,14 +99,36 @@ class Workers:
 
     def last_words(self, process: int | None) -> str:
         """The last line that a worker wrote before it died, or nothing."""
-        path = Path(self._noise.name, f"{process}.txt")
-        if process is None or not path.exists():
+        if process is None or not self._noise_of(process).exists():
             return ""
-        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = self._noise_of(process).read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
+
+    def stopped_because(self, process: int | None) -> str:
+        """Why a worker was stopped from here, other than for its time; nothing where it died by itself."""
+        if process not in self._too_large:
+            return ""
+        took, allowed = (f"{size / (1 << 30):.1f} GiB" for size in (self._too_large[process], self._memory))
+        return f"took {took} of memory, more than the {allowed} that a worker may take, and was stopped"
+
+    def _watch_memory(self) -> None:
+        while not self._closing.wait(_LOOK_EVERY):
+            for name in (path.stem for path in Path(self._noise.name).glob("*.txt")):
+                with contextlib.suppress(psutil.Error, ValueError):  # it has ended; or the file is a library's
+                    worker = psutil.Process(int(name))
+                    taken = worker.memory_info().rss
+                    if taken > self._memory and worker.ppid() == os.getpid():
+                        self._too_large[worker.pid] = taken
+                        worker.kill()
+
+    def _noise_of(self, process: int) -> Path:
+        return Path(self._noise.name, f"{process}.txt")
 
     def close(self) -> None:
         """Ends the workers at once, whatever they are doing."""
+        self._closing.set()
+        if self._watch is not None:
+            self._watch.join()
         for pool in self._pools.values():
             pool.stop()
         for pool in self._pools.values():
@@ -90,6 +138,7 @@ class Workers:
 
 def _enter(environment: Environment, noise: str) -> None:
     """Makes a new process the environment's, before any library is imported in it."""
+    threading.Thread(target=_end_with_the_starting_process, args=(noise,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starting process, which then ends the workers
     file = os.open(Path(noise, f"{os.getpid()}.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):  # libraries print; the terminal is not theirs
@@ -98,3 +147,12 @@ def _enter(environment: Environment, noise: str) -> None:
     tempfile.tempdir = os.environ["TMPDIR"] = noise
     os.environ.update(environment.variables)
     sys.path[:0] = environment.paths
+
+
+def _end_with_the_starting_process(noise: str) -> None:
+    """Nobody else ends a worker that hangs or trains for hours when the starting process was killed."""
+    starting = multiprocessing.parent_process()
+    assert starting is not None
+    starting.join()
+    shutil.rmtree(noise, ignore_errors=True)
+    os._exit(1)

@@ -95,6 +95,10 @@ class Bar:
             self._task = self._progress.add_task(case, total=total, words=tally.in_words())
         self._progress.update(self._task, completed=done, total=total, description=case, words=tally.in_words())
 
+    def say(self, words: str) -> None:
+        """A line of its own, above the bar, which stays."""
+        _print_line(self._progress.console, words)
+
     def close(self) -> None:
         """Takes the bar away."""
         self._progress.stop()
@@ -124,7 +128,15 @@ class Lines:
     def _say(self, words: str, tally: Tally) -> None:
         self._last = time.monotonic()
         elapsed = duration(time.monotonic() - tally.started)
-        self._console.print(f"{words} after {elapsed}", markup=False, highlight=False, soft_wrap=True)
+        _print_line(self._console, f"{words} after {elapsed}")
+
+    def say(self, words: str) -> None:
+        """A line of its own."""
+        _print_line(self._console, words)
 
     def close(self) -> None:
         """Lines need no end."""
+
+
+def _print_line(console: Console, words: str) -> None:
+    console.print(encodable(words, console.encoding), markup=False, highlight=False, soft_wrap=True)

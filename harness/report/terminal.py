@@ -9,7 +9,7 @@ from types import TracebackType
 
 from rich.console import Console
 
-from harness.engine.events import Event
+from harness.engine.events import Damaged, Event
 from harness.engine.record import Run
 from harness.report.progress import Bar, Lines, Tally
 from harness.report.summary import print_summary
@@ -47,6 +47,9 @@ class TerminalListener:
 
     def handle(self, event: Event) -> None:
         """Takes note of what happened."""
+        if isinstance(event, Damaged):
+            self._progress.say(f"damaged: {event.path} is not what was stored there; it is computed again")
+            return
         self._tally.add(event)
         self._progress.show(self._tally)
 
