@@ -21,6 +21,7 @@ class Format(str, Enum):
     MARKDOWN = "md"
     CSV = "csv"
     JSON = "json"
+    JUNIT = "junit"
     TEXT = "text"
 
 
@@ -57,6 +58,10 @@ def _maker(form: Format, folder: Path, output: str) -> Callable[[Run], str]:
         from harness.report.write import csv
 
         return csv
+    if form is Format.JUNIT:
+        from harness.report.junit import junit
+
+        return junit
     from harness.report.html import html
 
     return html

@@ -12,6 +12,7 @@ from harness.engine.store import write_atomically
 from harness.report.curves import FILE_NAME, FOLDER, Curves, draw_curves, file_name
 from harness.report.frames import comparisons_frame
 from harness.report.html import html_with
+from harness.report.junit import junit
 from harness.report.markdown import markdown_with
 from harness.report.text import printable
 
@@ -41,6 +42,7 @@ REPORTS: dict[str, Callable[[Run, Mapping[int, Curves]], str]] = {
     "comparisons.csv": lambda run, _: csv(run),
     "report.md": markdown_with,
     "report.html": html_with,
+    "junit.xml": lambda run, _: junit(run),
 }
 """The reports of a run by file name, each made of the run and its curves.
 

@@ -1,0 +1,38 @@
+"""The command that makes one comparison again, and nothing else."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.engine.record import CaseRecord
+from harness.report.text import printable
+from harness.vocabulary import YARDSTICK, Case, Comparison
+
+
+def reproduction(record: CaseRecord, comparison: Comparison) -> str:
+    """``harness run scenarios/loss/x.yaml -k 'x[norm=l2]' --subjects nsl,cleverhans-v4,reference-float64``."""
+    # The yardstick stays: without it nothing is excused, and the verdict may be another.
+    others = (YARDSTICK,) if YARDSTICK in record.case.subjects else ()
+    return command(record.case, list(dict.fromkeys((comparison.left, comparison.right, *others))))
+
+
+def command(case: Case, subjects: Sequence[str]) -> str:
+    """The command that runs one case on some subjects, for a shell.
+
+    Args:
+        case: the case; its file is named as the user named it.
+        subjects: their names.
+    """
+    words = ["harness", "run", case.location.file, "-k", case.id, "--subjects", ",".join(subjects), *_permissions(case)]
+    return printable(shlex.join(words))
+
+
+def _permissions(case: Case) -> list[str]:
+    """What the scenario was allowed, since it has been run."""
+    folder = Path(case.location.file).parent.resolve()
+    files = [case.model.get("keras"), case.model.get("weights"), case.data.get("path")]
+    outside = any(file and not Path(file).is_relative_to(folder) for file in files)
+    code = "factory" in case.model or any(":" in name for name in case.subjects)
+    return [*(["--allow-code"] if code else []), *(["--allow-outside"] if outside else [])]
