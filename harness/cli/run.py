@@ -53,15 +53,18 @@ def run(
 
     from harness.engine.record import save_run
     from harness.engine.run import Options, complete, execute
-    from harness.engine.store import store_folder
+    from harness.engine.store import alone_in, store_folder
     from harness.report.terminal import TerminalListener
     from harness.report.write import write_reports
 
     options = Options(store=store_folder(report_dir), jobs=jobs or os.cpu_count() or 1, timeout=timeout, fresh=fresh)
+    with alone_in(report_dir):
+        pass  # a folder that cannot be written to is told before the work, not after it
     with TerminalListener() as listener:
         finished = complete(execute(cases, options), listener.handle)
-    saved = save_run(finished, report_dir)
-    write_reports(saved, report_dir)
+    with alone_in(report_dir):
+        saved = save_run(finished, report_dir)
+        write_reports(saved, report_dir)
     listener.summarize(saved, report_dir)
     raise typer.Exit(exit_status(saved))
 

@@ -11,7 +11,7 @@ from harness.engine import record
 from harness.engine.events import Event
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
-from harness.engine.store import store_folder
+from harness.engine.store import alone_in, store_folder
 from harness.report.frames import comparisons_frame, outcomes_frame
 from harness.report.headline import headline, totals_line
 from harness.report.write import write_reports
@@ -87,6 +87,10 @@ def run(
     )
     folder = Path(report_dir)
     options = Options(store=store_folder(folder), jobs=jobs, timeout=timeout, fresh=fresh)
-    saved = record.save_run(complete(execute(cases, options), listen), folder)
-    write_reports(saved, folder)
+    with alone_in(folder):
+        pass  # a folder that cannot be written to is told before the work, not after it
+    finished = complete(execute(cases, options), listen)
+    with alone_in(folder):
+        saved = record.save_run(finished, folder)
+        write_reports(saved, folder)
     return NotebookRun(saved, folder)
