@@ -14,6 +14,16 @@ from harness.subjects.protocol import Environment, Unavailable
 CLEVERHANS_V3 = Path(os.environ.get("HARNESS_CLEVERHANS_V3", Path(sys.prefix, "share", "harness", "cleverhans-3.1.0")))
 """Where cleverhans 3.1.0 lies: it has the import name of 4.0.0, so it cannot be installed beside it."""
 
+
+def _keras_2() -> str:
+    """Keras 2 is tf-keras since TensorFlow 2.16, to be asked for; before, TensorFlow's own. NSL is written for it."""
+    try:
+        release = importlib.metadata.version("tensorflow").split(".")
+    except importlib.metadata.PackageNotFoundError:
+        return "1"  # whoever imports TensorFlow will say so
+    return "1" if (int(release[0]), int(release[1])) >= (2, 16) else "0"
+
+
 _REPEATABLE = {
     # Each of these changes the last bits of a result, so each is decided once, here, and recorded in every run.
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -22,8 +32,7 @@ _REPEATABLE = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "-1",
-    # NSL is written for Keras 2, which is tf-keras since TensorFlow 2.16.
-    "TF_USE_LEGACY_KERAS": "1",
+    "TF_USE_LEGACY_KERAS": _keras_2(),
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
 
