@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from harness.engine.judging import with_figures, with_notes, without_figures
 from harness.engine.record import by_prefix
 from harness.engine.store import Store
 from harness.oracle import gradients, trajectories
 from harness.oracle.equivalence import equivalences
 from harness.oracle.metrics import Yardstick, compare
-from harness.oracle.verdicts import Tolerance, judge, judge_statuses, sentence
-from harness.vocabulary import YARDSTICK, Case, Comparison, Outcome, Verdict
+from harness.oracle.verdicts import Tolerance
+from harness.vocabulary import YARDSTICK, Case, Comparison, Outcome
 
 _SHARED_WITH_YARDSTICK = ("epsilon", "norm", "labels", "clip", "loss", "feature_mask")
 """Settings that both sides must share with the yardstick before it may excuse a difference between them."""
@@ -37,18 +38,14 @@ def compare_case(
         tolerance: what counts as round-off.
     """
     inputs = by_prefix(store.get_arrays(batch), "input") if case.kind == "perturbation" else {}
-    sides = {
-        name: _Side(outcome, store.get_arrays(outcome.arrays), _evaluated(store, outcome))
-        for name, outcome in outcomes.items()
-        if outcome.arrays
-    }
+    sides = {name: side_of(outcome, store.get_arrays) for name, outcome in outcomes.items() if outcome.arrays}
     pairs = combinations([outcomes[name] for name in case.subjects if name in outcomes], 2)
     compared = [_compare_pair(case, inputs, sides, left, right, tolerance) for left, right in pairs]
-    return tuple(_with_note(comparison, compared) for comparison in compared)
+    return with_notes(compared)
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
     """An outcome with its arrays, and of kind training with the predictions of the trained models."""
 
     outcome: Outcome
@@ -60,41 +57,38 @@ class _Side:
         return self.outcome.settings["objective"]["scale"]
 
 
-def _evaluated(store: Store, outcome: Outcome) -> Mapping[str, np.ndarray]:
+def side_of(outcome: Outcome, arrays: Callable[[str], Mapping[str, np.ndarray]]) -> Side:
+    """An outcome that has arrays, with them. ``arrays`` gets them by their hash."""
     evaluation = outcome.summary.get("evaluation")
-    return store.get_arrays(evaluation["arrays"]) if evaluation else {}
+    return Side(outcome, arrays(outcome.arrays), arrays(evaluation["arrays"]) if evaluation else {})
 
 
 def _compare_pair(
     case: Case,
     inputs: Mapping[str, np.ndarray],
-    sides: Mapping[str, _Side],
+    sides: Mapping[str, Side],
     left: Outcome,
     right: Outcome,
     tolerance: Tolerance,
 ) -> Comparison:
-    verdict = judge_statuses(left.status, right.status)
-    if verdict is not None:
-        reasons = [f"{side.subject}: {side.status}: {side.reason}" for side in (left, right) if side.status != "ok"]
-        return _expected(case, Comparison(left.subject, right.subject, verdict, "; ".join(reasons)))
-    metrics = _metrics(case, inputs, sides[left.subject], sides[right.subject], sides.get(YARDSTICK))
-    verdict = judge(metrics, tolerance, kind=case.kind)
-    return _expected(
-        case,
-        Comparison(
-            left.subject,
-            right.subject,
-            verdict,
-            sentence(verdict, metrics, tolerance, kind=case.kind),
-            metrics=metrics,
-            tolerance=asdict(tolerance),
-        ),
-    )
+    decided = without_figures(case, left, right)
+    if decided is not None:
+        return decided
+    metrics = metrics_of(case, inputs, sides[left.subject], sides[right.subject], sides.get(YARDSTICK))
+    return with_figures(case, left.subject, right.subject, metrics, tolerance)
 
 
-def _metrics(
-    case: Case, inputs: Mapping[str, np.ndarray], left: _Side, right: _Side, yardstick: _Side | None
+def metrics_of(
+    case: Case, inputs: Mapping[str, np.ndarray], left: Side, right: Side, yardstick: Side | None
 ) -> dict[str, Any]:
+    """Figures of two outcomes of a case, by its kind.
+
+    Args:
+        case: the case.
+        inputs: its inputs by name; kind perturbation only.
+        left, right: the two.
+        yardstick: that of the case, if there is one; it excuses only where both sides share its settings.
+    """
     if case.kind == "training":
         metrics = trajectories.compare(
             left.arrays,
@@ -126,7 +120,7 @@ def _metrics(
     )
 
 
-def _yardstick_for(case: Case, left: Outcome, right: Outcome, yardstick: _Side | None) -> _Side | None:
+def _yardstick_for(case: Case, left: Outcome, right: Outcome, yardstick: Side | None) -> Side | None:
     """What float32 could know, where both sides were asked the yardstick's question; else nothing is excused."""
     if yardstick is None or yardstick.outcome.status != "ok":
         return None
@@ -145,43 +139,3 @@ def _depends_on_mode(case: Case) -> bool:
     """Whether the model may compute something else in training; of one that is not declared nobody knows."""
     layers = [*case.model.get("before", ()), *case.model.get("layers", ())]
     return "layers" not in case.model or any(layer["kind"] in ("dropout", "batchnorm") for layer in layers)
-
-
-def _expected(case: Case, comparison: Comparison) -> Comparison:
-    expectation = case.expectations.get(f"{comparison.left}|{comparison.right}")
-    if expectation is None:
-        return comparison
-    answered = not expectation.outcome or _answer(comparison) == expectation.outcome
-    return Comparison(
-        **{
-            **vars(comparison),
-            "expected": str(expectation.verdict),
-            "because": expectation.because,
-            "status": "expected" if _meets(comparison.verdict, expectation.verdict) and answered else "unexpected",
-        }
-    )
-
-
-def _answer(comparison: Comparison) -> str:
-    """What the equivalence tests say together: models are equivalent if they are so in every accuracy, and different
-    if they are so in one. Empty where there was no test."""
-    answers = {one["answer"] for one in (comparison.metrics.get("equivalence") or {}).values()}
-    if "different" in answers:
-        return "different"
-    return next(iter(answers), "") if len(answers) < 2 else "undecided"
-
-
-def _meets(verdict: Verdict, expected: Verdict) -> bool:
-    """Bit for bit is within round-off, too: which of the two it is depends on the processor."""
-    return verdict is expected or (verdict, expected) == (Verdict.EQUAL, Verdict.CLOSE)
-
-
-def _with_note(comparison: Comparison, compared: list[Comparison]) -> Comparison:
-    """Two float32 results can agree and both be far from double precision: no divergence and no proof, but said."""
-    if comparison.verdict not in (Verdict.EQUAL, Verdict.CLOSE) or YARDSTICK in (comparison.left, comparison.right):
-        return comparison
-    from_yardstick: dict[str, Any] = {other.left: other.verdict for other in compared if other.right == YARDSTICK}
-    if all(from_yardstick.get(side) is Verdict.DIVERGED for side in (comparison.left, comparison.right)):
-        note = f"{comparison.sentence}; both differ from {YARDSTICK} beyond round-off"
-        return Comparison(**{**vars(comparison), "sentence": note})
-    return comparison
