@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.engine.standing import Standing, from_json, to_json
 from harness.engine.store import Store, write_atomically
 from harness.vocabulary import (
     FORMAT_VERSION,
@@ -60,6 +61,7 @@ class Run:
         seconds: wall time.
         interrupted: whether it was stopped before it had finished.
         folder: where its arrays lie; ``None`` while they are in the store only.
+        standing: how it stands to a baseline; ``None`` when it was held against none.
     """
 
     environment: Mapping[str, Any]
@@ -69,6 +71,7 @@ class Run:
     seconds: float
     interrupted: bool = False
     folder: Path | None = None
+    standing: Standing | None = None
     store: Store | None = field(default=None, compare=False)
 
     @property
@@ -125,15 +128,16 @@ def by_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
 
 def save_run(run: Run, folder: Path) -> Run:
     """Writes ``run.json`` and the arrays that it names, in place of an earlier run. Returns it as it lies there."""
-    if run.store is None:
-        raise ValueError("only a run that has just been made can be saved")
+    source = run.store or (Store(run.folder) if run.folder else None)
+    if source is None:
+        raise ValueError("a run has its arrays in a store or in a folder")
     target = Store(folder)
     named = set()
     for record in run.cases:
         named.update(record.identity.values())
         named.update(digest for outcome in record.outcomes for digest in arrays_of(outcome))
     for digest in named:
-        _link_or_copy(run.store.path_of(digest), target.path_of(digest))
+        _link_or_copy(source.path_of(digest), target.path_of(digest))
     write_atomically(folder / "run.json", (json.dumps(_to_json(run), indent=1, allow_nan=False) + "\n").encode())
     # Only now: until run.json was replaced, the earlier run needed them.
     for path in (folder / "arrays").glob("*.npz"):
@@ -164,6 +168,7 @@ def load_run(folder: Path) -> Run:
             seconds=body["seconds"],
             interrupted=body["interrupted"],
             folder=folder,
+            standing=from_json(body["baseline"]) if "baseline" in body else None,
         )
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}. A run folder has a run.json in it.") from error
@@ -182,6 +187,7 @@ def _to_json(run: Run) -> dict[str, Any]:
         "environment": dict(run.environment),
         "subjects": {name: dict(description) for name, description in run.subjects.items()},
         "totals": run.totals,
+        **({"baseline": to_json(run.standing)} if run.standing else {}),
         "cases": [
             {
                 **plain(record.case),
