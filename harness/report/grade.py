@@ -1,11 +1,13 @@
-"""What a comparison counts for where others read it: JUnit, pytest, annotations."""
+"""What a comparison counts for: for the exit status, and where others read it, in JUnit, pytest and annotations."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.engine.record import CaseRecord
+from harness.engine.record import CaseRecord, Run
+from harness.engine.standing import Deviation, Standing
 from harness.report.expectation import expected_text
 from harness.vocabulary import Comparison, Location, Verdict
 
@@ -31,31 +33,71 @@ class Grade:
         return self.result in ("failed", "error")
 
 
-def grade(record: CaseRecord, comparison: Comparison, *, strict: bool = False) -> Grade:
-    """What a comparison counts for.
+class Grader:
+    """Grades the comparisons of a run.
 
     Args:
-        record: of its case.
-        comparison: the comparison.
-        strict: whether one that nobody has said anything of fails, unless a side cannot express the case.
+        standing: how the run stands to its baseline; ``None``: it has none.
+        strict: whether one of which neither scenario nor baseline speaks fails, unless a side cannot express the case.
     """
-    verdict = comparison.verdict
-    failed: Result = "error" if verdict is Verdict.ERROR else "failed"
-    if comparison.status == "expected":
-        return Grade("passed")
-    if comparison.status == "unexpected":
-        because = f" ({comparison.because})" if comparison.because else ""
-        expected = f"expected {expected_text(record, comparison)}{because}"
-        return Grade(failed, f"{verdict}, {expected}: {comparison.sentence}")
-    if verdict is Verdict.UNSUPPORTED:
-        return Grade("skipped", comparison.sentence)
-    unstated = f"unstated: {verdict}: {comparison.sentence}"
-    if strict:
-        return Grade(failed, unstated)
-    return Grade("passed") if verdict in (Verdict.EQUAL, Verdict.CLOSE) else Grade("skipped", unstated)
+
+    def __init__(self, standing: Standing | None, *, strict: bool = False):
+        self._strict = strict
+        known = standing or Standing("")
+        self._baseline = standing is not None
+        self._failing = _by_key(known.failing)
+        self._accepted = _by_key(known.accepted)
+        self._new = _by_key(known.new)
+
+    def grade(self, record: CaseRecord, comparison: Comparison) -> Grade:
+        """What a comparison of a case counts for."""
+        key = (record.case.id, comparison.left, comparison.right)
+        failed: Result = "error" if comparison.verdict is Verdict.ERROR else "failed"
+        if key in self._failing:
+            return Grade(failed, _against_baseline(self._failing[key], comparison))
+        if key in self._accepted:
+            return Grade("accepted", f"accepted: {self._accepted[key].reason}")
+        if comparison.status == "expected":
+            return Grade("passed")
+        if comparison.status == "unexpected":
+            return Grade(failed, _unexpected(record, comparison))
+        if comparison.verdict is Verdict.UNSUPPORTED:
+            return Grade("skipped", comparison.sentence)
+        unstated = f"unstated: {comparison.verdict}: {comparison.sentence}"
+        if self._strict and not (self._baseline and key not in self._new):
+            return Grade(failed, unstated)
+        agree = comparison.verdict in (Verdict.EQUAL, Verdict.CLOSE)
+        return Grade("passed") if agree else Grade("skipped", unstated)
+
+
+def run_fails(run: Run, *, strict: bool) -> bool:
+    """Whether something in a run is not as expected, or not as the baseline has it; see ``Grader``.
+
+    Args:
+        run: the run.
+        strict: whether what is unstated, and what the baseline has and the scenarios no longer do, counts as well.
+    """
+    grader = Grader(run.standing, strict=strict)
+    if run.standing and (run.standing.failing or (strict and run.standing.vanished)):
+        return True
+    return any(grader.grade(record, one).fails for record in run.cases for one in record.comparisons)
 
 
 def place_of(record: CaseRecord, comparison: Comparison) -> Location:
     """Where the scenario file speaks of the comparison: its expectation, or else the file."""
     expectation = record.case.expectations.get(f"{comparison.left}|{comparison.right}")
     return expectation.location if expectation else record.case.location
+
+
+def _by_key(deviations: Iterable[Deviation]) -> dict[tuple[str, str, str], Deviation]:
+    return {one.key: one for one in deviations}
+
+
+def _unexpected(record: CaseRecord, comparison: Comparison) -> str:
+    because = f" ({comparison.because})" if comparison.because else ""
+    return f"{comparison.verdict}, expected {expected_text(record, comparison)}{because}: {comparison.sentence}"
+
+
+def _against_baseline(deviation: Deviation, comparison: Comparison) -> str:
+    was = f", in the baseline {deviation.was}" if deviation.was else ", new to the baseline"
+    return f"{comparison.verdict}{was}: {deviation.sentence or comparison.sentence}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from harness.engine.record import CaseRecord, Run
+from harness.engine.standing import Deviation
 from harness.report.differences import differences_text
 from harness.report.expectation import expected_text
-from harness.report.grade import Grade, grade, place_of
+from harness.report.grade import Grade, Grader, place_of
 from harness.report.matrix import by_scenario
 from harness.report.reproduce import reproduction
 from harness.report.text import printable
@@ -33,8 +34,9 @@ def junit(run: Run, *, strict: bool = False) -> str:
 
     Args:
         run: the run.
-        strict: whether one of which nobody has said what to expect fails.
+        strict: whether one of which nobody has said what to expect fails, and what has vanished from the baseline.
     """
+    grader = Grader(run.standing, strict=strict)
     root = Element("testsuites", name="harness")
     for scenario, records in by_scenario(run).items():
         name = _name(f"harness.{records[0].case.kind}.{scenario}")
@@ -42,16 +44,18 @@ def junit(run: Run, *, strict: bool = False) -> str:
         suite = SubElement(root, "testsuite", name=name, timestamp=run.started[: len("2000-01-01T00:00:00")])
         for record in records:
             for comparison in record.comparisons:
-                suite.append(_test_case(name, record, comparison, strict))
+                suite.append(_test_case(name, record, comparison, grader.grade(record, comparison)))
         _count(suite, [suite])
         suite.set("time", _seconds(outcome.seconds for record in records for outcome in record.outcomes))
+    if run.standing and run.standing.vanished:
+        root.append(_vanished(run.standing.vanished, strict))
     _count(root, list(root))
     root.set("time", _seconds([run.seconds]))
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def _test_case(suite: str, record: CaseRecord, comparison: Comparison, strict: bool) -> Element:
+def _test_case(suite: str, record: CaseRecord, comparison: Comparison, graded: Grade) -> Element:
     place = place_of(record, comparison)
     sides = [outcome for outcome in record.outcomes if outcome.subject in (comparison.left, comparison.right)]
     element = Element(
@@ -62,13 +66,25 @@ def _test_case(suite: str, record: CaseRecord, comparison: Comparison, strict: b
         file=printable(place.file),
         line=str(place.line),
     )
-    graded = grade(record, comparison, strict=strict)
     tag = _element_for(comparison, graded)
     if tag:
         reason = graded.reason or comparison.sentence
         told = SubElement(element, tag, type=str(comparison.verdict), message=_cut(printable(reason), _LONGEST_MESSAGE))
         told.text = "\n".join(_cut(printable(line), _LONGEST_LINE) for line in _body(record, comparison))
     return element
+
+
+def _vanished(vanished: Sequence[Deviation], strict: bool) -> Element:
+    """What the baseline has and the scenario files no longer have."""
+    name = "harness.baseline.vanished"
+    suite = Element("testsuite", name=name)
+    for one in vanished:
+        pair = f": {one.left} vs {one.right}" if one.left else ""
+        element = SubElement(suite, "testcase", classname=name, name=_name(f"{one.case}{pair}"), time=_seconds([]))
+        message = _cut(printable(f"vanished: {one.sentence}"), _LONGEST_MESSAGE)
+        SubElement(element, "failure" if strict else "skipped", type="vanished", message=message)
+    _count(suite, [suite])
+    return suite
 
 
 def _element_for(comparison: Comparison, graded: Grade) -> str:

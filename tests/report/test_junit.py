@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.report.grade import grade
+from harness.engine.standing import Deviation, Standing
+from harness.report.grade import Grader
 from harness.report.junit import junit
 from harness.report.text import printable
 from harness.vocabulary import Verdict
@@ -123,7 +124,7 @@ def test_each_verdict_has_its_element(run, find, verdict, status, tag):
     changed = replace(run, cases=(replace(record, comparisons=(comparison,)),))
     (element,) = ElementTree.fromstring(junit(changed).encode()).iter("testcase")
     assert [one.tag for one in element] == ([] if tag is None else [tag])
-    assert grade(record, comparison).fails == (status == "unexpected")
+    assert Grader(None).grade(record, comparison).fails == (status == "unexpected")
 
 
 def test_hostile_names_are_shown(root):
@@ -152,3 +153,17 @@ def test_any_text_is_well_formed(run, find, text):
     assert Counter(element.tag for element in root.iter())["failure"] == 1
     (failure,) = root.iter("failure")
     assert " ".join(printable(text).split()) in " ".join(str(failure.text).split())
+
+
+def test_what_the_baseline_accepts_is_skipped_and_what_vanished_has_test_cases_of_its_own(run):
+    standing = Standing(
+        "baseline.json",
+        accepted=(Deviation("alike[norm=linf]", "nsl", "reference-float64", reason="known since May"),),
+        vanished=(Deviation("gone", "nsl", "cleverhans-v4", was="CLOSE", sentence="no scenario has it"),),
+    )
+    for strict, tag in ((False, "skipped"), (True, "failure")):
+        root = ElementTree.fromstring(junit(replace(run, standing=standing), strict=strict).encode())
+        (accepted,) = case_element(root, "alike[norm=linf]", "nsl vs reference-float64")
+        assert (accepted.tag, accepted.get("message")) == ("skipped", "accepted: known since May")
+        (vanished,) = case_element(root, "gone", "nsl vs cleverhans-v4")
+        assert (vanished.tag, vanished.get("message")) == (tag, "vanished: no scenario has it")
