@@ -46,8 +46,13 @@ class Options:
     memory: int | None = None
 
 
-def execute(cases: Sequence[Case], options: Options) -> Generator[Event, None, None]:
+def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None = None) -> Generator[Event, None, None]:
     """Runs the cases and yields what happens. The last event is ``Finished``, also after an interrupt.
+
+    Args:
+        cases: to run.
+        options: how.
+        shared: workers that several runs share, which go on when this one ends; ``None``: it has its own.
 
     Raises:
         HarnessError: when a problem cannot be prepared or the disk is full. What was finished is in the store by then.
@@ -56,7 +61,7 @@ def execute(cases: Sequence[Case], options: Options) -> Generator[Event, None, N
     store = Store(options.store)
     subjects = describe_subjects(dict.fromkeys(name for case in cases for name in case.subjects))
     records: dict[str, CaseRecord] = {}
-    workers = Workers(memory=options.memory or share_of_memory(options.jobs))
+    workers = shared or Workers(memory=options.memory or share_of_memory(options.jobs))
     interrupted = False
     store.sweep()
     try:
@@ -68,7 +73,8 @@ def execute(cases: Sequence[Case], options: Options) -> Generator[Event, None, N
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        workers.close()
+        if shared is None:
+            workers.close()
     yield Finished(
         Run(
             environment=fingerprint.environment(),
