@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -27,6 +28,9 @@ SUBJECTS = (
 
 YARDSTICK = "reference-float64"
 """The subject whose outcome says what float32 could know."""
+
+OWN_SUBJECT = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
+"""The name of a user's own implementation as a pattern: ``module:function``, e.g. ``my_package.attacks:fgsm``."""
 
 NORMS = ("linf", "l2", "l1")
 
@@ -204,6 +208,11 @@ class Comparison:
     expected: str = ""
     because: str = ""
     status: ExpectationStatus = "unstated"
+
+
+def is_own(subject: str) -> bool:
+    """Whether a name is that of a user's own implementation, ``module:function``. Nothing is imported."""
+    return re.fullmatch(OWN_SUBJECT, subject) is not None
 
 
 def canonical_json(value: Any) -> str:

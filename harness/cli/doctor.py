@@ -64,8 +64,8 @@ def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Only look what is installed; run no library.")] = False,
 ) -> None:
     """Show the state of every subject: installed, version, environment, why not and how to mend it."""
+    from harness.engine.describe import describe_subjects
     from harness.engine.fingerprint import environment
-    from harness.engine.plan import describe_subjects
 
     frameworks = environment()
     subjects = describe_subjects(SUBJECTS)

@@ -26,7 +26,13 @@ _SHARED_IN_LOSS = ("loss_reduction", "smoothing", "sample_weights", "mode", "att
 
 
 def compare_case(
-    store: Store, case: Case, batch: str, outcomes: Mapping[str, Outcome], tolerance: Tolerance
+    store: Store,
+    case: Case,
+    batch: str,
+    outcomes: Mapping[str, Outcome],
+    tolerance: Tolerance,
+    *,
+    against: str | None = None,
 ) -> tuple[Comparison, ...]:
     """All comparisons of a case.
 
@@ -36,10 +42,12 @@ def compare_case(
         batch: hash of its batch.
         outcomes: by subject.
         tolerance: what counts as round-off.
+        against: a subject; only the pairs that it is one of are compared. ``None``: every pair.
     """
     inputs = by_prefix(store.get_arrays(batch), "input") if case.kind == "perturbation" else {}
     sides = {name: side_of(outcome, store.get_arrays) for name, outcome in outcomes.items() if outcome.arrays}
-    pairs = combinations([outcomes[name] for name in case.subjects if name in outcomes], 2)
+    every = combinations([outcomes[name] for name in case.subjects if name in outcomes], 2)
+    pairs = [pair for pair in every if against is None or against in (pair[0].subject, pair[1].subject)]
     compared = [_compare_pair(case, inputs, sides, left, right, tolerance) for left, right in pairs]
     return with_notes(compared)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.vocabulary import SUBJECTS, Case, content_hash
+from harness.vocabulary import SUBJECTS, Case, content_hash, is_own
 
 _ROOT = Path(__file__).parents[1]
 _FRAMEWORKS = ("tensorflow", "tf-keras", "keras", "numpy", "scikit-learn")
@@ -108,12 +108,13 @@ def evaluation_key(case: Case, *, data: str, arrays: str) -> str:
 @functools.cache
 def _code_of(subject: str) -> str:
     """Hash of the files that a subject's outcome comes out of: its own, what subjects share, and the worker's."""
-    modules = {name.replace("-", "_") for name in SUBJECTS}
-    others = modules - {subject.replace("-", "_")}
+    others = {name.replace("-", "_") for name in SUBJECTS} - {subject.replace("-", "_")}
     files = [path for path in (_ROOT / "subjects").glob("*.py") if path.stem not in others]
+    if not is_own(subject):
+        files = [path for path in files if not path.stem.startswith("own")]
     files += [_ROOT / "scenario" / "models.py", _ROOT / "scenario" / "data.py", _ROOT / "oracle" / "noise.py"]
     files += [_ROOT / "engine" / "work.py", _ROOT / "engine" / "trajectory.py"]
-    if subject.startswith("reference-"):
+    if subject.startswith("reference-") or is_own(subject):  # a user's may well call the reimplementation
         files += (_ROOT / "reference").glob("*.py")
     return code_hash(sorted(files))
 

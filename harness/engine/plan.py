@@ -12,7 +12,7 @@ from harness.engine.evaluate import evaluate_training
 from harness.engine.prepare import prepare_batch, prepare_weights
 from harness.engine.work import Problem, compute_outcome
 from harness.subjects.environments import TENSORFLOW_2
-from harness.subjects.protocol import Environment, Unavailable
+from harness.subjects.protocol import Environment
 from harness.subjects.registry import load_subject
 from harness.vocabulary import Case, canonical_json
 
@@ -97,22 +97,3 @@ def evaluation_task(case: Case, problem: Problem, subject: str, arrays: str, sto
     """
     key = fingerprint.evaluation_key(case, data=problem.batch, arrays=arrays)
     return Task("evaluation", key, case, TENSORFLOW_2, evaluate_training, (store, case, problem.batch, arrays), subject)
-
-
-def describe_subjects(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """What a run records about its subjects: library, version, API, environment; or why one is unavailable."""
-    described = {}
-    for name in names:
-        subject = load_subject(name)
-        description: dict[str, Any] = {
-            "library": subject.LIBRARY,
-            "api": subject.API,
-            "environment": subject.ENVIRONMENT.name,
-            "variables": dict(subject.ENVIRONMENT.variables),
-        }
-        try:
-            description["version"] = subject.version()
-        except Unavailable as reason:
-            description |= {"version": "", "unavailable": str(reason)}
-        described[name] = description
-    return described

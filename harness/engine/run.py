@@ -12,14 +12,16 @@ from typing import Any
 
 from harness.engine import fingerprint
 from harness.engine.comparing import compare_case
+from harness.engine.describe import describe_own_subjects, describe_subjects
 from harness.engine.events import CaseJudged, Damaged, Event, Finished, OutcomeReady, Planned, ProblemReady, Progressed
-from harness.engine.plan import Task, describe_subjects, evaluation_task, outcome_tasks, preparation_tasks, problem_of
+from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problem_of
 from harness.engine.record import CaseRecord, Run
 from harness.engine.schedule import Ahead, Done, run_tasks, worker_limits
 from harness.engine.store import Store
 from harness.engine.work import Problem
 from harness.engine.workers import Workers, share_of_memory
 from harness.oracle.verdicts import Tolerance
+from harness.subjects.protocol import Environment
 from harness.subjects.registry import load_subject
 from harness.vocabulary import Case, HarnessError, Outcome
 
@@ -36,6 +38,7 @@ class Options:
         tolerance: what counts as round-off.
         memory: bytes that one worker may take; one that takes more is stopped, at the cost of its own outcome.
             ``None``: its share of four fifths of the machine's, and never less than 2 GiB.
+        against: a subject; only the pairs that it is one of are compared. ``None``: every pair.
     """
 
     store: Path
@@ -44,6 +47,7 @@ class Options:
     fresh: bool = False
     tolerance: Tolerance = field(default_factory=Tolerance)
     memory: int | None = None
+    against: str | None = None
 
 
 def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None = None) -> Generator[Event, None, None]:
@@ -55,7 +59,8 @@ def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None =
         shared: workers that several runs share, which go on when this one ends; ``None``: it has its own.
 
     Raises:
-        HarnessError: when a problem cannot be prepared or the disk is full. What was finished is in the store by then.
+        HarnessError: when a user's own subject cannot be imported, a problem cannot be prepared or the disk is full.
+            What was finished is in the store by then.
     """
     started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
     store = Store(options.store)
@@ -65,6 +70,8 @@ def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None =
     interrupted = False
     store.sweep()
     try:
+        limits = worker_limits(_environments(cases, subjects), options.jobs)
+        subjects |= describe_own_subjects(subjects, workers, limits=limits, timeout=options.timeout)
         problems = yield from _prepare(cases, subjects, store, workers, options)
         for event in _compute(cases, problems, subjects, store, workers, options):
             if isinstance(event, CaseJudged):
@@ -138,11 +145,16 @@ def _prepare(
 def _warm_up(
     cases: Sequence[Case], subjects: Mapping[str, Mapping[str, Any]], workers: Workers, options: Options
 ) -> None:
-    available = [name for case in cases for name in case.subjects if "unavailable" not in subjects[name]]
-    environments = [load_subject(name).ENVIRONMENT for name in available]
+    environments = _environments(cases, subjects)
     limits = worker_limits(environments, options.jobs)
     for environment in {environment.name: environment for environment in environments}.values():
         workers.warm_up(environment, workers=limits[environment.name], timeout=options.timeout)
+
+
+def _environments(cases: Sequence[Case], subjects: Mapping[str, Mapping[str, Any]]) -> list[Environment]:
+    """Of every outcome that can be computed."""
+    available = [name for case in cases for name in case.subjects if "unavailable" not in subjects[name]]
+    return [load_subject(name).ENVIRONMENT for name in available]
 
 
 def _compute(
@@ -164,7 +176,9 @@ def _compute(
         arrived = outcomes[case.id]
         arrived[outcome.subject] = outcome
         if len(arrived) == len(case.subjects):
-            comparisons = compare_case(store, case, problems[case.id].batch, arrived, options.tolerance)
+            comparisons = compare_case(
+                store, case, problems[case.id].batch, arrived, options.tolerance, against=options.against
+            )
             ordered = tuple(arrived[name] for name in case.subjects)
             yield CaseJudged(CaseRecord(case, problems[case.id].identity, ordered, comparisons))
 

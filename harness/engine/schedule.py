@@ -184,15 +184,20 @@ def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
     except FutureTimeoutError:
         return Done(task, {}, "timeout", f"took longer than {timeout:g} s and was stopped (--timeout sets the limit)")
     except ProcessExpired as death:
-        words = workers.last_words(death.pid)
-        manner = workers.stopped_because(death.pid) or _manner(death.exitcode)
-        return Done(task, {}, "crash", f"its worker {manner}{f'; its last line was: {words}' if words else ''}")
+        return Done(task, {}, "crash", f"its worker {death_of(death, workers)}")
     except CannotWriteError:
         raise
     except HarnessError as error:
         return Done(task, {}, "error", str(error))
     except Exception as error:  # what the user's own model or data raises
         return Done(task, {}, "error", in_one_line(error))
+
+
+def death_of(death: ProcessExpired, workers: Workers) -> str:
+    """How a worker ended, and the last line that it wrote."""
+    words = workers.last_words(death.pid)
+    manner = workers.stopped_because(death.pid) or _manner(death.exitcode)
+    return f"{manner}{f'; its last line was: {words}' if words else ''}"
 
 
 def _manner(exit_code: int) -> str:

@@ -20,6 +20,7 @@ from harness.scenario import data as data_room
 from harness.scenario import models as models_room
 from harness.subjects.protocol import Batch, Perturbation, Subject
 from harness.subjects.registry import load_subject
+from harness.subjects.translate import misfit
 from harness.vocabulary import Case, HarnessError, Outcome, Unsupported, canonical_json, plain
 
 
@@ -143,14 +144,9 @@ def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str
 
 
 def _stored(store: Store, subject: str, perturbation: Perturbation, batch: Batch, *, output: str) -> Outcome:
-    wrong = {
-        name: array.shape
-        for name, array in perturbation.adversarial.items()
-        if array.shape != batch.inputs[name].shape or array.dtype.kind != "f"
-    }
+    wrong = misfit(batch.inputs, perturbation.adversarial)
     if wrong:
-        wanted = {name: array.shape for name, array in batch.inputs.items()}
-        return Outcome(subject, "error", reason=f"returned arrays of shapes {wrong}; the inputs have {wanted}")
+        return Outcome(subject, "error", reason=wrong)
     arrays = {f"adversarial/{name}": array for name, array in perturbation.adversarial.items()}
     return Outcome(
         subject,

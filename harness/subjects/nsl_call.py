@@ -1,7 +1,9 @@
-"""From the settings of a case to NSL's configuration object, shared by NSL and its reimplementation."""
+"""NSL itself, and from the settings of a case to its configuration object: for all subjects of its signatures."""
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +16,35 @@ from harness.vocabulary import Unsupported
 
 DEFAULTED = ("epsilon", "norm", "labels", "clip", "loss_reduction")
 """Settings for which NSL or Keras has a default of its own."""
+
+
+def import_nsl() -> types.ModuleType:
+    """The library."""
+    make_nsl_importable()
+    import neural_structured_learning
+
+    return neural_structured_learning
+
+
+def make_nsl_importable() -> None:
+    """Gives a TensorFlow that has no ``tf.estimator`` any more (2.16 and later) one whose members do nothing.
+
+    NSL imports ``tf.estimator`` for an API of its own that is not compared here, and touches it at import only.
+    """
+    import tensorflow as tf
+
+    if not hasattr(tf, "estimator"):
+        stand_in = _EstimatorStandIn("tensorflow.estimator")
+        sys.modules["tensorflow.estimator"] = stand_in
+        setattr(tf, "estimator", stand_in)  # noqa: B010  (TensorFlow's module declares no such attribute)
+
+
+class _EstimatorStandIn(types.ModuleType):
+    def __getattr__(self, name: str) -> type:
+        # Dunder names must stay missing: tools that walk sys.modules ask for __file__ and would believe the answer.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
 
 
 def labels_for(model: Any, batch: Batch, attack: Mapping[str, Any]) -> np.ndarray:

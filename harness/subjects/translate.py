@@ -54,6 +54,21 @@ def refuse_feature_mask(attack: Mapping[str, Any], library: str) -> None:
         raise Unsupported(f"{library} has no feature mask")
 
 
+def misfit(inputs: Mapping[str, np.ndarray], adversarial: Mapping[str, np.ndarray]) -> str:
+    """What is wrong with the form of adversarial examples for these inputs, or nothing.
+
+    They must be floating, of the same shapes, and of no lower precision: an answer in half precision could hide much.
+    """
+    wrong = [
+        f"returned {name}: {array.dtype} {array.shape}; the input is {inputs[name].dtype} {inputs[name].shape}"
+        for name, array in adversarial.items()
+        if array.shape != inputs[name].shape
+        or array.dtype.kind != "f"
+        or array.dtype.itemsize < inputs[name].dtype.itemsize
+    ]
+    return "; ".join(wrong)
+
+
 @dataclass(frozen=True)
 class Timed:
     """A result and the wall time, in seconds, that it took."""
