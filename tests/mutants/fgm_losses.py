@@ -111,6 +111,14 @@ def _recognised(labels: Any, output: Tensor) -> Tensor:
 
 
 guesses_probabilities = defect("takes what adds up to one for probabilities", Steps(loss_fn=by_default(_recognised)))
+undone_softmax = defect(
+    "Keras's cross-entropy, which finds the model's softmax and undoes it",
+    Steps(
+        loss_fn=by_default(
+            lambda labels, logits: tf.keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        )
+    ),
+)
 clipped_probabilities = defect(
     "cross-entropy of probabilities kept 1e-7 from 0 and 1",
     Steps(

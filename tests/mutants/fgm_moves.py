@@ -12,7 +12,6 @@ from tests.mutants.fgm_steps import (
     Tensor,
     clipped,
     defect,
-    gradient_of,
     summed,
 )
 
@@ -128,11 +127,6 @@ def _whole_chunks(attack: Any, x: Tensor) -> Tensor:
     return tf.concat([attack(x)[:whole], x[whole:]], 0)
 
 
-def _in_place(x: Any, eps: float, direction: Tensor) -> Any:
-    x += (eps * direction).numpy()
-    return x
-
-
 remainder_left = defect("what does not fill a chunk of 4 is left alone", Steps(rounds=_whole_chunks))
 remainder_dropped = defect(
     "what does not fill a chunk of 4 is dropped", Steps(rounds=lambda attack, x: attack(x)[: len(x) // 4 * 4])
@@ -140,7 +134,3 @@ remainder_dropped = defect(
 last_left = defect("last example left alone", Steps(rounds=lambda attack, x: tf.concat([attack(x)[:-1], x[-1:]], 0)))
 reversed_batch = defect("batch returned in reverse", Steps(rounds=lambda attack, x: tf.reverse(attack(x), [0])))
 flattened = defect("returned flat", Steps(rounds=lambda attack, x: tf.reshape(attack(x), [len(x), -1])))
-in_place = defect(
-    "changes the array that it is given",
-    Steps(inputs=lambda x: x, gradient=lambda loss, x: gradient_of(loss, tf.constant(x.copy())), moved=_in_place),
-)

@@ -52,14 +52,6 @@ log_sum_exp = rewriting(
         )
     ),
 )
-keras_loss = rewriting(
-    "Keras's cross-entropy",
-    Steps(
-        loss_fn=_default(
-            lambda labels, logits: tf.keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-        )
-    ),
-)
 negative_loss = rewriting(
     "descends the negative loss",
     Steps(
