@@ -60,13 +60,12 @@ def run(
     from harness.engine.baseline_file import read_baseline
     from harness.engine.record import save_run
     from harness.engine.run import Options, complete, execute
-    from harness.engine.store import alone_in, store_folder
+    from harness.engine.store import alone_in, must_be_writable, store_folder
     from harness.report.terminal import TerminalListener
     from harness.report.write import write_reports
 
     options = Options(store=store_folder(report_dir), jobs=jobs or os.cpu_count() or 1, timeout=timeout, fresh=fresh)
-    with alone_in(report_dir):
-        pass  # a folder that cannot be written to is told before the work, not after it
+    must_be_writable(report_dir)
     accepted = read_baseline(baseline) if baseline else None
     every = load_cases(files, allow_outside=allow_outside, allow_code=allow_code) if accepted else []
     with TerminalListener() as listener:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.engine.standing import Standing, from_json, to_json
-from harness.engine.store import Store, write_atomically
+from harness.engine.store import Store, has_content, write_atomically
 from harness.vocabulary import (
     FORMAT_VERSION,
     Case,
@@ -220,15 +220,16 @@ def _case_record(body: dict[str, Any]) -> CaseRecord:
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
-    if target.exists():
-        return
+    with contextlib.suppress(OSError):  # most often it is not there
+        if target.samefile(source) or has_content(target, source.stem):
+            return
+        target.unlink()  # an earlier run's, and damaged since
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(source, target)
     except OSError:  # another file system, or one without links
         try:
-            temporary = target.with_suffix(f".{os.getpid()}.tmp")
-            shutil.copyfile(source, temporary)
-            os.replace(temporary, target)  # noqa: PTH105
+            content = source.read_bytes()
         except OSError as error:
-            raise HarnessError(f"{target} cannot be written: {error.strerror or error}") from error
+            raise HarnessError(f"{source} cannot be read: {error.strerror or error}. Run again.") from error
+        write_atomically(target, content)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -55,13 +55,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     Raises:
         CannotWriteError: when the folder cannot be made or written to.
     """
-    path = folder / ".lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = path.open("wb")
-    except OSError as error:
-        raise CannotWriteError(f"{path} cannot be written: {error.strerror or error}.") from error
-    with lock:  # the system gives the lock back however the process ends
+    with _lock_file(folder) as lock:  # the system gives the lock back however the process ends
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -72,17 +66,32 @@ def store_folder(report_dir: Path) -> Path:
     return Path(os.environ.get("HARNESS_STORE") or report_dir.parent / ".store").absolute()
 
 
+def must_be_writable(folder: Path) -> None:
+    """Raises ``CannotWriteError`` when a run folder is none that can be written to: better now than after hours."""
+    _lock_file(folder).close()
+
+
+def _lock_file(folder: Path) -> BinaryIO:
+    path = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
+    except OSError as error:
+        raise CannotWriteError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
 class Store:
     """A folder of arrays by content and of records by key. Several processes may share it.
 
     Attributes:
         root: the folder.
-        damaged: files found that are not what was written, each to be said once and made anew.
+        damaged: files found that are not what was written, to be said and made anew; each comes once.
     """
 
     def __init__(self, root: Path):
         self.root = root
         self.damaged: list[Path] = []
+        self._discarded: set[Path] = set()
 
     def sweep(self) -> None:
         """Removes what writers left half-written that were killed long ago; nothing ever reads it."""
@@ -156,7 +165,9 @@ class Store:
 
     def _discard(self, path: Path) -> None:
         """A damaged file, or one that is missing though a record names it."""
-        self.damaged.append(path)
+        if path not in self._discarded:  # several records may name the same arrays
+            self._discarded.add(path)
+            self.damaged.append(path)
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 

@@ -11,7 +11,7 @@ from harness.engine import record
 from harness.engine.events import Event
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
-from harness.engine.store import alone_in, store_folder
+from harness.engine.store import alone_in, must_be_writable, store_folder
 from harness.report.frames import comparisons_frame, outcomes_frame
 from harness.report.headline import headline, totals_line
 from harness.report.write import write_reports
@@ -87,8 +87,7 @@ def run(
     )
     folder = Path(report_dir)
     options = Options(store=store_folder(folder), jobs=jobs, timeout=timeout, fresh=fresh)
-    with alone_in(folder):
-        pass  # a folder that cannot be written to is told before the work, not after it
+    must_be_writable(folder)
     finished = complete(execute(cases, options), listen)
     with alone_in(folder):
         saved = record.save_run(finished, folder)

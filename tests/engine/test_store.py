@@ -1,6 +1,7 @@
 """The store keeps what it is given, whole or not at all, and notices damage."""
 
 import errno
+import os
 
 import numpy as np
 import pytest
@@ -49,9 +50,28 @@ def test_a_record_with_damaged_arrays_is_none_and_they_can_be_put_again(store):
     store.path_of(digest).write_bytes(content)
     with pytest.raises(KeyError):
         store.get_arrays(digest)
+    assert store.put_arrays(arrays) == digest  # a run that takes nothing from the store finds the damage here
+    assert store.get_record("outcome", "abc") is not None
+    assert store.damaged == []
+    store.path_of(digest).write_bytes(content)
+    store.put_record("outcome", "abd", {"arrays": digest})
     assert store.get_record("outcome", "abc") is None
+    assert store.get_record("outcome", "abd") is None
+    assert store.damaged == [store.path_of(digest)]  # once
     assert store.put_arrays(arrays) == digest
     assert store.get_record("outcome", "abc") is not None
+
+
+def test_what_a_writer_left_half_written_is_swept_once_it_is_old(store, tmp_path):
+    store.put_record("outcome", "abc", {"arrays": ""})
+    (tmp_path / "arrays").mkdir()
+    fresh, old = tmp_path / "arrays" / ".fresh.tmp", tmp_path / "arrays" / ".old.tmp"
+    for path in (fresh, old):
+        path.touch()
+    os.utime(old, (0, 0))
+    store.sweep()
+    assert (fresh.exists(), old.exists()) == (True, False)
+    assert store.get_record("outcome", "abc") == {"arrays": ""}
 
 
 def test_arrays_that_need_pickle_are_refused(store):
