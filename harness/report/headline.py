@@ -7,6 +7,7 @@ from typing import Literal
 
 from harness.engine.record import CaseRecord, Run
 from harness.report.matrix import BY_INTEREST, Cell, is_library, matrix_of
+from harness.report.standing import baseline_line
 from harness.report.text import count, duration, printable
 from harness.vocabulary import Comparison, Outcome, Verdict
 
@@ -39,15 +40,18 @@ def headline(run: Run) -> Headline:
     details += [f"{name} could not run: {printable(run.subjects[name]['unavailable'])}" for name in unavailable]
     if totals["unstated"] and stated:
         details.append(f"No scenario states what to expect of {count(totals['unstated'], 'further comparison')}.")
+    if run.standing:
+        details.append(baseline_line(run.standing))
     failed = sum(comparison.verdict is Verdict.ERROR for _, comparison in unstated(run))
     if failed and stated:
         details.append(f"Of these {failed:,} could not be computed, which is never a pass.")
     complete = not (run.interrupted or unavailable)
-    return Headline(_tone(totals["unexpected"], stated, complete), _sentence(run, stated), tuple(details))
+    wrong = len(unexpected(run)) + (len(run.standing.failing) if run.standing else 0)
+    return Headline(_tone(wrong, stated, complete), _sentence(run, stated), tuple(details))
 
 
-def _tone(unexpected: int, stated: int, complete: bool) -> Tone:
-    if unexpected:
+def _tone(wrong: int, stated: int, complete: bool) -> Tone:
+    if wrong:
         return "bad"
     return "good" if stated and complete else "open"
 
@@ -56,9 +60,14 @@ def _sentence(run: Run, stated: int) -> str:
     totals = run.totals
     if not totals["comparisons"]:
         return "Nothing was compared."
-    if totals["unexpected"]:
-        wrong = totals["unexpected"]
+    wrong = len(unexpected(run))
+    if wrong:
         return f"{wrong:,} of {count(stated, 'comparison')} {'is' if wrong == 1 else 'are'} not as expected."
+    changed = len(run.standing.failing) if run.standing else 0
+    if changed:
+        return f"{count(changed, 'comparison')} {'is' if changed == 1 else 'are'} not as in the baseline."
+    if totals["unexpected"]:
+        return f"All {stated:,} comparisons are as expected or accepted."
     if not stated:
         return f"{count(totals['comparisons'], 'comparison')}, and no scenario states what to expect."
     return "The one comparison is as expected." if stated == 1 else f"All {stated:,} comparisons are as expected."
@@ -83,18 +92,32 @@ def libraries(run: Run) -> list[Cell]:
 
 
 def unexpected(run: Run) -> list[tuple[CaseRecord, Comparison]]:
-    """The comparisons that are not as expected, the gravest verdict first."""
-    return _gravest_first([(r, c) for r in run.cases for c in r.comparisons if c.status == "unexpected"])
-
-
-def unstated(run: Run) -> list[tuple[CaseRecord, Comparison]]:
-    """The comparisons of which no scenario says what to expect, and that differ or failed; the gravest first."""
+    """The comparisons that are not as expected, nor accepted by a baseline, the gravest verdict first."""
+    accepted = {one.key for one in run.standing.accepted} if run.standing else set()
     return _gravest_first(
         [
             (record, comparison)
             for record in run.cases
             for comparison in record.comparisons
-            if comparison.status == "unstated" and comparison.verdict in (Verdict.DIVERGED, Verdict.ERROR)
+            if comparison.status == "unexpected" and (record.case.id, comparison.left, comparison.right) not in accepted
+        ]
+    )
+
+
+def unstated(run: Run) -> list[tuple[CaseRecord, Comparison]]:
+    """The comparisons of which no scenario says what to expect, and that differ or failed; the gravest first.
+
+    Those that a baseline knows are left out: how the run stands to it is told apart.
+    """
+    known = {one.key for one in (*run.standing.new, *run.standing.changed)} if run.standing else None
+    return _gravest_first(
+        [
+            (record, comparison)
+            for record in run.cases
+            for comparison in record.comparisons
+            if comparison.status == "unstated"
+            and comparison.verdict in (Verdict.DIVERGED, Verdict.ERROR)
+            and (known is None or (record.case.id, comparison.left, comparison.right) in known)
         ]
     )
 

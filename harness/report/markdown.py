@@ -12,6 +12,7 @@ from harness.report.known import known_differences
 from harness.report.markdown_scenario import scenario_section
 from harness.report.markdown_text import code, escaped, sentence, table
 from harness.report.matrix import SYMBOLS, Cell, by_scenario, in_table_order, matrix_of
+from harness.report.standing import standing_section
 from harness.report.text import count
 
 _MOST_LISTED = 100
@@ -35,6 +36,7 @@ def markdown_with(run: Run, curves: Mapping[int, Curves]) -> str:
         _head(run),
         _unexpected(run),
         _failures(run),
+        standing_section(run.standing) if run.standing else (),
         _matrix(run),
         ["## Scenarios", "", "A setting marked with `*` was left to the subject's own default.", ""],
         *(

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.engine.record import CaseRecord, Run
+from harness.engine.standing import GROUPS, Deviation
 from harness.report.expectation import expected_text
 from harness.report.headline import Failure, Headline, failures, headline, libraries, unexpected
 from harness.report.known import known_differences
 from harness.report.matrix import SYMBOLS, Cell, Pair, by_scenario, in_table_order, matrix_of, pair_of, pairs_of
 from harness.report.settings import point_text
+from harness.report.standing import label
 from harness.report.text import count, duration
 from harness.vocabulary import Comparison, Verdict
 
@@ -85,6 +87,7 @@ def context(run: Run) -> dict[str, Any]:
         "unexpected": found[:MOST_LISTED],
         "unexpected_rest": max(0, len(found) - MOST_LISTED),
         "failures": failed,
+        "standing": _standing(run),
         "subjects": subjects,
         "places": {name: place for place, name in enumerate(subjects, start=1)},
         "pairs": pairs,
@@ -96,6 +99,14 @@ def context(run: Run) -> dict[str, Any]:
         "segments": segments,
         "count": count,
     }
+
+
+def _standing(run: Run) -> list[tuple[str, Sequence[Deviation], int]]:
+    """Of each group of deviations from the baseline its name, those to list, and how many more there are."""
+    if run.standing is None:
+        return []
+    groups = [(label(name), getattr(run.standing, name)) for name in GROUPS]
+    return [(name, found[:MOST_LISTED], max(0, len(found) - MOST_LISTED)) for name, found in groups if found]
 
 
 def index(run: Run) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from harness.report.expectation import expected_text
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected, unstated
 from harness.report.known import known_differences
 from harness.report.matrix import SYMBOLS, Cell, in_table_order, matrix_of
+from harness.report.standing import standing_lines
 from harness.report.text import count, encodable, printable
 from harness.vocabulary import Comparison, Verdict
 
@@ -47,6 +48,8 @@ def print_summary(run: Run, folder: Path, console: Console) -> None:
     _print_unexpected(run, console)
     _print_unstated(run, console)
     _print_failures(run, console)
+    for line in standing_lines(run.standing) if run.standing else ():
+        _say(console, *line)
     if run.totals["comparisons"]:
         _print_matrix(run, console)
     verdict = headline(run)
