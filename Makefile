@@ -5,21 +5,32 @@
 PYTHON ?=
 VENV ?= .venv
 ARGS ?=
+# The same for the second environment, that of the last TensorFlow on which NSL runs unmodified.
+PYTHON_TF215 ?=
+VENV_TF215 ?= .venv-tf215
 
 PINS := harness/environments
 BIN := $(VENV)/bin
 SET_UP = python=$$(sh $(PINS)/python.sh '$(PYTHON)' '$(VENV)') && "$$python" $(PINS)/set_up.py '$(VENV)'
+
+BIN_TF215 := $(VENV_TF215)/bin
+EXAMPLE_TF215 = PYTHON_TF215=python3.11 make compare-tf215
+SET_UP_TF215 = python=$$(sh $(PINS)/python.sh '$(PYTHON_TF215)' '$(VENV_TF215)' '3.10 3.11' '$(EXAMPLE_TF215)') \
+	&& "$$python" $(PINS)/set_up.py '$(VENV_TF215)' --pins tensorflow-2.15
 
 # It would take the place of the environment's own standard library.
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help compare test lint style types layers check doctor bench environment check-environment lock clean distclean
+.PHONY: help compare compare-tf215 test test-long mutants lint style types layers check doctor bench environment check-environment environment-tf215 lock clean distclean
 
 help:
 	@echo 'make compare     run the shipped scenarios on the real libraries; the report is reports/latest/report.html'
 	@echo 'make test        run the tests'
+	@echo 'make test-long   run the property tests of scenario files on thousands of files'
+	@echo 'make mutants     show that the shipped scenarios catch seeded defects and let correct rewritings pass'
+	@echo 'make compare-tf215  run the shipped scenarios on TensorFlow 2.15 too (Python 3.10 or 3.11), and compare'
 	@echo 'make check       everything that must hold before a change lands: lint and test'
 	@echo 'make lint        style, types and layers (each a command too): formatting, type checks, direction of imports'
 	@echo 'make doctor      the state of every implementation under comparison: installed, version, why not'
@@ -37,6 +48,15 @@ compare: environment
 
 test: environment
 	@'$(BIN)/python' -m pytest $(ARGS)
+
+# The same scenarios under TensorFlow 2.15 and under the one of the default environment, and then array against array.
+compare-tf215: environment environment-tf215
+	@'$(BIN_TF215)/harness' run scenarios --report-dir reports/tensorflow-2.15 $(ARGS)
+	@'$(BIN)/harness' run scenarios --report-dir reports/latest $(ARGS)
+	@'$(BIN)/harness' diff reports/tensorflow-2.15 reports/latest
+
+mutants: environment
+	@'$(BIN)/python' -m tests.mutants $(ARGS)
 
 check: lint test
 
@@ -66,6 +86,9 @@ environment:
 check-environment:
 	@$(SET_UP) --checks
 
+environment-tf215:
+	@$(SET_UP_TF215)
+
 lock:
 	@python=$$(sh $(PINS)/python.sh '$(PYTHON)' '$(VENV)') && "$$python" $(PINS)/lock.py $(ARGS)
 
@@ -77,3 +100,4 @@ clean:
 distclean: clean
 	@rm -rf adversarial_harness.egg-info
 	@[ ! -e '$(VENV)/harness-environment.json' ] || rm -rf '$(VENV)'
+	@[ ! -e '$(VENV_TF215)/harness-environment.json' ] || rm -rf '$(VENV_TF215)'

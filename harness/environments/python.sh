@@ -2,19 +2,22 @@
 # Prints the Python that set-up is to use: the one asked for, else that of the existing environment, else the first
 # suitable one on PATH. Shell and not Python, since it must speak clearly where only an unsuitable Python is found.
 #
-#   python.sh PYTHON VENV       PYTHON may be empty
+#   python.sh PYTHON VENV [VERSIONS [EXAMPLE]]
 #
+# PYTHON may be empty. VERSIONS are those that will do, oldest first; EXAMPLE is a command that names one.
 # Exit status 2 and one line on stderr if there is none. Makes nothing.
 set -u
 asked=$1
 venv=$2
-range='3.10 to 3.13'
+versions=${3:-3.10 3.11 3.12 3.13}
+example=${4:-PYTHON=python3.12 make compare}
+range="${versions%% *} to ${versions##* }"
 
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null </dev/null; }
 
 suitable() {
-    case $1 in
-        3.10 | 3.11 | 3.12 | 3.13) return 0 ;;
+    case " $versions " in
+        *" $1 "*) return 0 ;;
         *) return 1 ;;
     esac
 }
@@ -25,13 +28,14 @@ fail() {
 }
 
 if [ -n "$asked" ]; then
+    variable=${example%%=*}
     command -v "$asked" >/dev/null 2>&1 ||
-        fail "PYTHON=$asked: there is no such command. Name a Python $range, as in: PYTHON=python3.12 make compare"
+        fail "$variable=$asked: there is no such command. Name a Python $range, as in: $example"
     version=$(version_of "$asked")
     [ -n "$version" ] ||
-        fail "PYTHON=$asked does not run as a Python. Name a Python $range, as in: PYTHON=python3.12 make compare"
+        fail "$variable=$asked does not run as a Python. Name a Python $range, as in: $example"
     suitable "$version" ||
-        fail "PYTHON=$asked is Python $version; Python $range is needed, as in: PYTHON=python3.12 make compare"
+        fail "$variable=$asked is Python $version; Python $range is needed, as in: $example"
     echo "$asked"
     exit 0
 fi
@@ -40,10 +44,10 @@ seen=
 for candidate in "$venv/bin/python" python3 python python3.13 python3.12 python3.11 python3.10; do
     command -v "$candidate" >/dev/null 2>&1 || continue
     version=$(version_of "$candidate")
-    if suitable "$version"; then
+    if [ -n "$version" ] && suitable "$version"; then
         echo "$candidate"
         exit 0
     fi
     [ -z "$version" ] || seen="$seen${seen:+, }$candidate is $version"
 done
-fail "found no Python $range${seen:+ ($seen)}. Install one and name it: PYTHON=/path/to/python3.12 make compare"
+fail "found no Python $range${seen:+ ($seen)}. Install one and name it: $example"

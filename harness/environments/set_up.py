@@ -1,6 +1,6 @@
 """Makes the virtual environment that the Makefile's commands work in; does nothing when it is up to date.
 
-    python set_up.py VENV [--checks]
+    python set_up.py VENV [--pins NAME] [--checks]
 
 Every part is stamped with a hash of what determines it. A change of the pins or of the interpreter, or a set-up that
 was interrupted, makes the environment anew: a half-written package looks like an installed one to pip. Only then is the
@@ -56,13 +56,13 @@ def chosen_interpreter(venv: Path) -> str:
     return os.path.realpath(sys.executable)
 
 
-def wanted_stamps(venv: Path, *, checks: bool) -> dict[str, str]:
+def wanted_stamps(venv: Path, *, pins: Path, checks: bool) -> dict[str, str]:
     """What the stamp must say of each part. Paths count, since scripts in an environment hold them."""
     interpreter = chosen_interpreter(venv)
     base = f"{LAYOUT} {venv} {interpreter} {sys.version_info[0]}.{sys.version_info[1]}"
     stamps = {
         "interpreter": interpreter,
-        "base": fingerprint(base, PINS / "default.txt", PINS / "cleverhans-v3.txt"),
+        "base": fingerprint(base, pins, PINS / "cleverhans-v3.txt"),
         "package": fingerprint(str(CHECKOUT), CHECKOUT / "pyproject.toml"),
     }
     if checks:
@@ -143,7 +143,7 @@ def pip_install(venv: Path, *arguments: str | Path) -> None:
     )
 
 
-def make_base(venv: Path, interpreter: str) -> None:
+def make_base(venv: Path, interpreter: str, pins: Path) -> None:
     for entry in venv.iterdir():
         if entry.name == STAMP:
             continue
@@ -154,13 +154,13 @@ def make_base(venv: Path, interpreter: str) -> None:
     run(
         interpreter, "-I", "-m", "venv", venv, otherwise=f"{interpreter} could not make a virtual environment in {venv}"
     )
-    pip_install(venv, "-r", PINS / "default.txt")
+    pip_install(venv, "-r", pins)
     pip_install(venv, "--target", venv / CLEVERHANS_V3, "-r", PINS / "cleverhans-v3.txt")
 
 
-def set_up(venv: Path, *, checks: bool) -> None:
+def set_up(venv: Path, *, pins: Path, checks: bool) -> None:
     """Brings the environment up to date. Raises ``SetUpError``."""
-    wanted = wanted_stamps(venv, checks=checks)
+    wanted = wanted_stamps(venv, pins=pins, checks=checks)
 
     def missing() -> dict[str, str]:
         found = (read_stamps(venv) or {}) if (venv / "bin" / "python").exists() else {}
@@ -179,7 +179,7 @@ def set_up(venv: Path, *, checks: bool) -> None:
         if "base" in stale:
             version = ".".join(map(str, sys.version_info[:3]))
             say(f"setting up {venv.name} with Python {version}: some minutes and 3 GB, once")
-            make_base(venv, wanted["interpreter"])
+            make_base(venv, wanted["interpreter"], pins)
         if "package" in stale:
             pip_install(venv, "--no-build-isolation", "--editable", CHECKOUT)
         if "checks" in stale:
@@ -192,10 +192,11 @@ def set_up(venv: Path, *, checks: bool) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Makes the virtual environment, or finds it up to date.")
     parser.add_argument("venv", type=Path)
+    parser.add_argument("--pins", default="default", help="the file of pins beside this script, without its ending")
     parser.add_argument("--checks", action="store_true", help="the tools of `make check` too")
     arguments = parser.parse_args()
     try:
-        set_up(arguments.venv.resolve(), checks=arguments.checks)
+        set_up(arguments.venv.resolve(), pins=PINS / f"{arguments.pins}.txt", checks=arguments.checks)
     except (SetUpError, OSError) as error:
         say(str(error))
         return 2

@@ -57,9 +57,9 @@ def test_python_that_does_not_run_gets_one_line_and_nothing_is_made(tmp_path: Pa
     assert not (tmp_path / "venv").exists()
 
 
-def choose(path: Path, venv: Path, asked: str = "") -> subprocess.CompletedProcess[str]:
+def choose(path: Path, venv: Path, asked: str = "", *only: str) -> subprocess.CompletedProcess[str]:
     script = CHECKOUT / "harness" / "environments" / "python.sh"
-    command = ["/bin/sh", str(script), asked, str(venv)]
+    command = ["/bin/sh", str(script), asked, str(venv), *only]
     return subprocess.run(command, env={"PATH": str(path)}, capture_output=True, text=True, check=False)
 
 
@@ -78,6 +78,23 @@ def test_the_existing_environment_keeps_its_interpreter(tmp_path: Path) -> None:
     assert choose(tmp_path, tmp_path / "venv", "python3").stdout == "python3\n"
 
 
+def test_an_environment_for_older_pythons_takes_those_only(tmp_path: Path) -> None:
+    only = ("3.10 3.11", "PYTHON_TF215=python3.11 make compare-tf215")
+    fake_python(tmp_path, "python3", "3.13")
+    refused = choose(tmp_path, tmp_path / "venv", "", *only)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "harness: found no Python 3.10 to 3.11 (python3 is 3.13). "
+        "Install one and name it: PYTHON_TF215=python3.11 make compare-tf215\n",
+    )
+    assert choose(tmp_path, tmp_path / "venv", "python3", *only).stderr == (
+        "harness: PYTHON_TF215=python3 is Python 3.13; Python 3.10 to 3.11 is needed, as in: "
+        "PYTHON_TF215=python3.11 make compare-tf215\n"
+    )
+    fake_python(tmp_path, "python3.10", "3.10")
+    assert choose(tmp_path, tmp_path / "venv", "", *only).stdout == "python3.10\n"
+
+
 def test_nothing_suitable_on_the_path_names_what_is_there(tmp_path: Path) -> None:
     fake_python(tmp_path, "python3", "3.9")
     fake_python(tmp_path, "python", "2.7")
@@ -85,7 +102,7 @@ def test_nothing_suitable_on_the_path_names_what_is_there(tmp_path: Path) -> Non
     assert outcome.returncode == 2
     assert outcome.stderr == (
         "harness: found no Python 3.10 to 3.13 (python3 is 3.9, python is 2.7). "
-        "Install one and name it: PYTHON=/path/to/python3.12 make compare\n"
+        "Install one and name it: PYTHON=python3.12 make compare\n"
     )
 
 

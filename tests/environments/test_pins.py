@@ -19,7 +19,7 @@ else:
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = CHECKOUT / "harness" / "environments"
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
-FILES = ["default.txt", "checks.txt", "cleverhans-v3.txt"]
+FILES = ["default.txt", "checks.txt", "cleverhans-v3.txt", "tensorflow-2.15.txt"]
 
 
 def pyproject() -> dict[str, Any]:
@@ -72,6 +72,15 @@ def test_the_checks_need_nothing_but_both_files(python: str) -> None:
     )
 
 
+@pytest.mark.parametrize("python", ["3.10", "3.11"])
+def test_running_with_the_older_tensorflow_needs_nothing_but_its_pins(python: str) -> None:
+    pins = pins_for(python, "tensorflow-2.15.txt")
+    assert (pins["tensorflow"], pins["keras"]) == ("2.15.1", "2.15.0")
+    assert "tf-keras" not in pins, "NSL is to run with TensorFlow's own Keras there"
+    other = [text for text in pyproject()["project"]["dependencies"] if "tensorflow" not in text]
+    assert_pinned([text for text in other if not text.startswith("tf-keras")], pins)
+
+
 def assert_pinned(asked: list[str], pins: dict[str, str]) -> None:
     for text in asked:
         requirement = Requirement(text)
@@ -84,5 +93,4 @@ def test_set_up_takes_the_pythons_that_the_package_declares() -> None:
     declared = SpecifierSet(pyproject()["project"]["requires-python"])
     assert [f"3.{minor}" for minor in range(20) if declared.contains(f"3.{minor}.1")] == PYTHONS
     script = (ENVIRONMENTS / "python.sh").read_text()
-    assert " | ".join(PYTHONS) in script
-    assert f"range='{PYTHONS[0]} to {PYTHONS[-1]}'" in script
+    assert f"versions=${{3:-{' '.join(PYTHONS)}}}" in script
