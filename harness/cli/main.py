@@ -30,6 +30,11 @@ COMMANDS = {
     "validate": Command("harness.cli.validate:main", "argparse", "Check scenario files and show all errors at once."),
     "schema": Command("harness.cli.schema:main", "argparse", "Print the JSON Schema of scenario files, for editors."),
     "report": Command("harness.cli.report:report", "typer", "Make a report of a finished run again."),
+    "baseline": Command(
+        "harness.cli.baseline:main",
+        "argparse",
+        "Accept the state of a run, show what is accepted, or remove what no longer exists.",
+    ),
     "doctor": Command(
         "harness.cli.doctor:doctor",
         "typer",

@@ -283,8 +283,9 @@ def _check_complete(run: Run) -> None:
 def _no_reason(found: Sequence[Deviation]) -> str:
     shown = [f"  {one.case}  {one.left} | {one.right}  {one.now}: {one.sentence}" for one in found[:_MOST_NAMED]]
     rest = [f"  and {len(found) - _MOST_NAMED:,} more"] if len(found) > _MOST_NAMED else []
-    one = "1 comparison differs or fails" if len(found) == 1 else f"{len(found):,} comparisons differ or fail"
-    return "\n".join([f'{one}, and no scenario says so. Say why that is accepted: --reason "...".', *shown, *rest])
+    are = "1 comparison is" if len(found) == 1 else f"{len(found):,} comparisons are"
+    head = f'{are} not as a scenario expects. Say why that is accepted: --reason "...".'
+    return "\n".join([head, *shown, *rest])
 
 
 def _today() -> datetime.date:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from harness.engine.baseline_file import scenario_of
+from harness.engine.baseline import Acceptance
+from harness.engine.baseline_file import Accepted, Baseline, scenario_of
 from harness.engine.standing import GROUPS, Deviation, Standing
 from harness.report.markdown_text import code, escaped, sentence
-from harness.report.text import count
+from harness.report.text import count, printable
+from harness.vocabulary import Verdict
 
 LABELS = {"not_run": "not run"}
 """Names of groups that are not words themselves."""
@@ -65,6 +67,53 @@ def standing_section(standing: Standing) -> Iterable[str]:
         if len(found) > _MOST_LISTED:
             yield f"- and {len(found) - _MOST_LISTED:,} more, in {escaped(_scenarios(found[_MOST_LISTED:]))}"
         yield ""
+
+
+def accepted_lines(acceptance: Acceptance) -> Iterable[str]:
+    """What ``harness baseline accept`` says it did."""
+    changed = f"{acceptance.entries:,} {'entry' if acceptance.entries == 1 else 'entries'}"
+    where = printable(acceptance.baseline.file)
+    yield f"accepted {count(acceptance.cases, 'case')} in {where}: {changed} new or changed"
+    for one in acceptance.divergences:
+        yield printable(f"accepted  {one.case}  {one.left} | {one.right}  {one.now}: {one.reason}")
+
+
+def pruned_lines(baseline: Baseline, gone: Sequence[Deviation]) -> Iterable[str]:
+    """What ``harness baseline prune`` removed."""
+    for one in gone:
+        yield printable(f"removed  {one.case}{f'  {one.left} | {one.right}' if one.left else ''}: {one.sentence}")
+    if not gone:
+        yield printable(f"{baseline.file}: nothing to remove, the scenario files of the run have all of it")
+
+
+def divergence_lines(baseline: Baseline) -> Iterable[str]:
+    """What a baseline holds, in one line, and each divergence that is accepted for a reason of its own."""
+    entries = [one for pairs in baseline.accepted.values() for one in pairs.values()]
+    counted = Counter(str(one.verdict) for one in entries)
+    verdicts = ", ".join(f"{counted[str(verdict)]:,} {verdict}" for verdict in Verdict if counted[str(verdict)])
+    yield printable(
+        f"{baseline.file}: {count(len(baseline.accepted), 'case')}, {count(len(entries), 'comparison')}: {verdicts}"
+    )
+    for case, pairs in sorted(baseline.accepted.items()):
+        for pair, one in sorted(pairs.items()):
+            if one.reason:
+                yield printable(f"{case}  {pair.replace('|', ' | ')}  {_entry(one)}")
+    if not any(one.reason for one in entries):
+        yield "no divergence but those that the scenarios expect"
+
+
+def case_lines(case: str, accepted: Mapping[str, Accepted]) -> Iterable[str]:
+    """What a baseline holds of one case."""
+    yield printable(case)
+    for pair, one in sorted(accepted.items()):
+        yield printable(f"  {pair.replace('|', ' | '):44}  {_entry(one)}")
+
+
+def _entry(one: Accepted) -> str:
+    figures = ", ".join(f"{name} {'none' if value is None else value}" for name, value in one.figures.items())
+    until = f", until {one.expires}" if one.expires else ""
+    reason = f": {one.reason} ({one.date}{until})" if one.reason else ""
+    return f"{one.verdict}{f' ({figures})' if figures else ''}{reason}"
 
 
 def _item(one: Deviation) -> str:
