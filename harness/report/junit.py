@@ -9,11 +9,9 @@ from xml.etree.ElementTree import Element, SubElement
 
 from harness.engine.record import CaseRecord, Run
 from harness.engine.standing import Deviation
-from harness.report.differences import differences_text
-from harness.report.expectation import expected_text
 from harness.report.grade import Grade, Grader, place_of
 from harness.report.matrix import by_scenario
-from harness.report.reproduce import reproduction
+from harness.report.reproduce import explanation
 from harness.report.text import printable
 from harness.vocabulary import Comparison, Verdict
 
@@ -70,7 +68,7 @@ def _test_case(suite: str, record: CaseRecord, comparison: Comparison, graded: G
     if tag:
         reason = graded.reason or comparison.sentence
         told = SubElement(element, tag, type=str(comparison.verdict), message=_cut(printable(reason), _LONGEST_MESSAGE))
-        told.text = "\n".join(_cut(printable(line), _LONGEST_LINE) for line in _body(record, comparison))
+        told.text = "\n".join(_cut(printable(line), _LONGEST_LINE) for line in explanation(record, comparison))
     return element
 
 
@@ -94,18 +92,6 @@ def _element_for(comparison: Comparison, graded: Grade) -> str:
     if comparison.status == "expected" and comparison.verdict is Verdict.UNSUPPORTED:
         return "skipped"  # nothing was compared
     return {"failed": "failure", "error": "error", "skipped": "skipped", "accepted": "skipped"}.get(graded.result, "")
-
-
-def _body(record: CaseRecord, comparison: Comparison) -> Iterable[str]:
-    """Why, what was expected, which settings differ, and how to see it again."""
-    yield comparison.sentence
-    if comparison.expected:
-        yield f"expected: {expected_text(record, comparison)}: {comparison.because}"
-    sides = [record.outcome(name) for name in (comparison.left, comparison.right)]
-    if all(side.status == "ok" for side in sides):
-        yield differences_text(*sides) or f"{comparison.left} and {comparison.right} share every setting"
-    yield f"stated in: {place_of(record, comparison)}"
-    yield f"to reproduce: {reproduction(record, comparison)}"
 
 
 def _count(element: Element, suites: Iterable[Element]) -> None:

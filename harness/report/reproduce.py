@@ -1,4 +1,4 @@
-"""The command that makes one comparison again, and nothing else."""
+"""One comparison on its own: what there is to say of it, and the command that makes it again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.engine.record import CaseRecord
+from harness.report.differences import differences_text
+from harness.report.expectation import expected_text
+from harness.report.grade import place_of
 from harness.report.text import printable
 from harness.vocabulary import YARDSTICK, Case, Comparison
+
+
+def explanation(record: CaseRecord, comparison: Comparison) -> list[str]:
+    """Why, what was expected, which settings differ, and how to see it again: a line each."""
+    lines = [comparison.sentence]
+    if comparison.expected:
+        lines.append(f"expected: {expected_text(record, comparison)}: {comparison.because}")
+    sides = [record.outcome(name) for name in (comparison.left, comparison.right)]
+    if all(side.status == "ok" for side in sides):
+        alike = f"{comparison.left} and {comparison.right} share every setting"
+        lines.append(differences_text(*sides) or alike)
+    place = f"stated in: {place_of(record, comparison)}" if comparison.expected else f"scenario: {record.case.location}"
+    return [*lines, place, f"to reproduce: {reproduction(record, comparison)}"]
 
 
 def reproduction(record: CaseRecord, comparison: Comparison) -> str:
