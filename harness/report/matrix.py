@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.engine.record import CaseRecord, Run
 from harness.report.text import count
-from harness.vocabulary import SUBJECTS, Comparison, Verdict
+from harness.vocabulary import SUBJECTS, Comparison, Verdict, is_own
 
 SYMBOLS = {
     Verdict.EQUAL: "=",
@@ -77,9 +77,9 @@ def is_library(subject: str) -> bool:
 
 
 def in_table_order(names: Iterable[str]) -> list[str]:
-    """Subjects in the order in which every table shows them; ones that are not shipped follow."""
+    """Subjects in the order in which every table shows them: a user's own, the shipped ones, others."""
     order = {name: position for position, name in enumerate(SUBJECTS)}
-    return sorted(names, key=lambda name: (order.get(name, len(order)), name))
+    return sorted(names, key=lambda name: (order.get(name, -1 if is_own(name) else len(order)), name))
 
 
 def pair_of(comparison: Comparison) -> Pair:

@@ -25,7 +25,7 @@ from harness.report.curves import Course, Curve, thin
 from harness.report.matrix import in_table_order, is_library
 from harness.report.svg import finish
 from harness.report.text import printable
-from harness.vocabulary import SUBJECTS
+from harness.vocabulary import SUBJECTS, is_own
 
 _WIDTH, _HEIGHT = 792, 432
 """Points: the units of the picture."""
@@ -35,9 +35,11 @@ _PIXELS = 4 / 3
 _INK, _SOFT, _LINE, _PAPER = "#1a1d21", "#565d66", "#dfe1dd", "#ffffff"
 _COLOURS = ("#1d5fa8", "#b3470a", "#98135a", "#0b6f6a", "#7a5c00", "#5b626b")
 """Of the subjects in table order, and of pairs: apart from each other with any common form of colour blindness."""
+_OWN_COLOUR, _OWN_WIDTH = "#5a3fa6", 3.4
+"""Of a user's own implementation, which lies below all others."""
 
 DARK = {
-    _INK: "#e4e6e8", _SOFT: "#a2a9b1", _LINE: "#33393f", _PAPER: "#1b1f23",
+    _OWN_COLOUR: "#b6a2f2", _INK: "#e4e6e8", _SOFT: "#a2a9b1", _LINE: "#33393f", _PAPER: "#1b1f23",
     **dict(zip(_COLOURS, ("#82b5ee", "#f5a15c", "#f28fc6", "#5fd0c5", "#dcbd45", "#a9b0b8"), strict=True)),
 }  # fmt: skip
 """The colour of a dark theme in place of each of a light one: those of the page."""
@@ -266,6 +268,8 @@ class _Style:
 
 def _style(subject: str) -> _Style:
     """Libraries are drawn through, reimplementations dashed above them, so that both can be seen where they agree."""
+    if is_own(subject):
+        return _Style(_OWN_COLOUR, _OWN_WIDTH, "solid")
     place = SUBJECTS.index(subject) if subject in SUBJECTS else len(SUBJECTS) - 1
     if is_library(subject):
         return _Style(_COLOURS[place], _WIDTHS[min(place, len(_WIDTHS) - 1)], "solid")

@@ -17,7 +17,7 @@ from harness.scenario.paths import Permissions
 from harness.scenario.schema.forms import INVALID
 from harness.scenario.schema.scenario import FRAME
 from harness.scenario.settle import Settling, values_of
-from harness.vocabulary import SUBJECTS, Case, Location
+from harness.vocabulary import SUBJECTS, Case, Location, is_own
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _EMPTY = Node([], 1, 1)
@@ -51,6 +51,10 @@ def _cases(document: Document, name: str, permissions: Permissions) -> list[Case
     settled = [settling.settle(point) for point in every]
     settling.tell(name, report)
     subjects = parts["subjects"].value if "subjects" in parts else SUBJECTS
+    for index, subject in enumerate(subjects):
+        if is_own(subject) and not permissions.code and subject not in permissions.subjects:
+            message = f"the function {subject} would be run. Allow it with --allow-code if you trust this file."
+            report.at(parts["subjects"].items[index], ("subjects", index), message)
     entries = read_entries(parts.get("expect", _EMPTY), subjects, kind, report)
     if frame is INVALID or report.complaints:
         return []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.scenario.complaints import Report, quote
 from harness.scenario.node import Node
 from harness.scenario.node import Path as Way
+from harness.vocabulary import HarnessError
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,28 @@ class Permissions:
     Attributes:
         outside: name files outside of the scenario file's own folder.
         code: name Python functions to be called.
+        subjects: own subjects, ``module:function``, that the user has named, and so allowed.
     """
 
     outside: bool = False
     code: bool = False
+    subjects: frozenset[str] = frozenset()
+
+
+def shipped_scenarios() -> Path:
+    """The folder of the shipped scenarios: that of the checkout, or where an installed package has put them.
+
+    Raises:
+        HarnessError: there is neither.
+    """
+    places = (Path(__file__).parents[2] / "scenarios", Path(sys.prefix, "share", "harness", "scenarios"))
+    for place in places:
+        if place.is_dir():
+            return place
+    raise HarnessError(
+        f"the shipped scenarios are neither in {places[0]} nor in {places[1]}. Install adversarial-harness again, or "
+        "name scenario files of your own."
+    )
 
 
 def find_file(node: Node, at: Way, report: Report, folder: Path, permissions: Permissions) -> str:

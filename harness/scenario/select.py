@@ -10,7 +10,7 @@ from harness.scenario.cases import read_cases
 from harness.scenario.complaints import Complaint, ScenarioError, did_you_mean
 from harness.scenario.keyword import parse_keyword
 from harness.scenario.paths import Permissions
-from harness.vocabulary import SUBJECTS, Case, HarnessError, Location
+from harness.vocabulary import SUBJECTS, Case, HarnessError, Location, is_own
 
 DEFAULT_PATHS = ("scenarios",)
 ENDINGS = (".yaml", ".yml")
@@ -32,8 +32,9 @@ def load_cases(
             one copy counts.
         keyword: an expression that a case's id must satisfy, see ``harness.scenario.keyword``; ``None``: any id.
         tag: a tag that the scenario must have; ``None``: any.
-        subjects: those that take part, of the ones that a scenario names; ``None``: all of them. Cases that keep fewer
-            than two have nothing to compare and are left out.
+        subjects: those that take part, of the ones that a scenario names; ``None``: all of them. A user's own, as
+            ``module:function``, take part in every case. Cases with fewer than two have nothing to compare and are
+            left out.
         allow_outside: scenarios may name files outside of their own folder.
         allow_code: scenarios may name Python functions, which are then run.
 
@@ -44,7 +45,8 @@ def load_cases(
     parsed = None if keyword is None else parse_keyword(keyword)
     if subjects is not None:
         _check_subjects(subjects)
-    cases = _read(find_files(paths), Permissions(outside=allow_outside, code=allow_code))
+    named = frozenset(name for name in subjects or () if is_own(name))
+    cases = _read(find_files(paths), Permissions(outside=allow_outside, code=allow_code, subjects=named))
     if tag is not None:
         cases = _with_tag(cases, tag)
     if parsed is not None:
@@ -97,11 +99,22 @@ def _read(files: Sequence[Path], permissions: Permissions) -> list[Case]:
 def _check_subjects(subjects: Sequence[str]) -> None:
     for name in subjects:
         if name not in SUBJECTS:
-            raise HarnessError(f"'{name}' is not a subject. {did_you_mean(name, SUBJECTS)}")
+            check_own_name(name)
     if len(set(subjects)) < 2:
         raise HarnessError(
             f"expected at least two subjects to compare, got {len(set(subjects))}. Valid: {', '.join(SUBJECTS)}."
         )
+
+
+def check_own_name(name: str) -> None:
+    """Raises ``HarnessError`` for a name that is no shipped subject and not ``module:function``."""
+    if is_own(name):
+        return
+    if ":" in name:
+        raise HarnessError(
+            f"'{name}' is not a subject. Write one of your own as module:function, e.g. my_package.attacks:fgsm."
+        )
+    raise HarnessError(f"'{name}' is not a subject. {did_you_mean(name, SUBJECTS)}")
 
 
 def _with_tag(cases: Sequence[Case], tag: str) -> list[Case]:
@@ -124,7 +137,9 @@ def _with_keyword(cases: Sequence[Case], selected: list[Case], keyword: str) -> 
 def _restricted(cases: Sequence[Case], subjects: Sequence[str]) -> list[Case]:
     selected = []
     for case in cases:
-        kept = tuple(name for name in case.subjects if name in subjects)
+        # In front: what the user has named is what is asked about, and left of what it is compared with.
+        own = tuple(dict.fromkeys(name for name in subjects if is_own(name) and name not in case.subjects))
+        kept = own + tuple(name for name in case.subjects if name in subjects)
         expected = {
             pair: expectation for pair, expectation in case.expectations.items() if set(pair.split("|")) <= set(kept)
         }

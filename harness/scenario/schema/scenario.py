@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from harness.scenario.complaints import Report, describe
+from harness.scenario.complaints import Report, describe, quote
 from harness.scenario.node import Node, Path
 from harness.scenario.schema.forms import INVALID, Anything, Custom, Form, JsonSchema, ListOf, MapOf, OneOf, Text
 from harness.scenario.schema.mapping import REQUIRED, Key, Section
 from harness.scenario.schema.settings import SECTIONS, SETTINGS
-from harness.vocabulary import SUBJECTS, Kind, Verdict
+from harness.vocabulary import OWN_SUBJECT, SUBJECTS, Kind, Verdict, is_own
 
 ANY = "any"
 KINDS = get_args(Kind)
@@ -29,8 +29,23 @@ def _different(pair: Form) -> Custom:
     return Custom(read, pair.schema())
 
 
-_PAIR = _different(ListOf("two subjects", OneOf("a subject", (*SUBJECTS, ANY)), least=2, most=2))
-_GROUP = ListOf("a list of at least two subjects", OneOf("a subject", SUBJECTS), least=2, distinct=True)
+def _subject(*further: str) -> Custom:
+    shipped = OneOf("a subject", (*SUBJECTS, *further))
+
+    def read(node: Node, at: Path, report: Report) -> Any:
+        if isinstance(node.value, str) and is_own(node.value):
+            return node.value
+        if isinstance(node.value, str) and ":" in node.value:
+            message = "is not a subject. Write one of your own as module:function, e.g. my_package.attacks:fgsm."
+            report.at(node, at, f"{quote(node.value)} {message}")
+            return INVALID
+        return shipped.read(node, at, report)
+
+    return Custom(read, {"anyOf": [shipped.schema(), {"type": "string", "pattern": f"^{OWN_SUBJECT}$"}]})
+
+
+_PAIR = _different(ListOf("two subjects", _subject(ANY), least=2, most=2))
+_GROUP = ListOf("a list of at least two subjects", _subject(), least=2, distinct=True)
 
 
 def _pair_or_group(values: dict[str, Any], node: Node, at: Path, report: Report) -> Any:
@@ -90,7 +105,11 @@ def _scenario(settings: dict[str, Form]) -> Section:
             "data": Key(settings["data"], SECTIONS["data"].description),
             "attack": Key(settings["attack"], SECTIONS["attack"].description),
             "training": Key(settings["training"], SECTIONS["training"].description),
-            "subjects": Key(_GROUP, "Who takes part. Default: all.", default=list(SUBJECTS)),
+            "subjects": Key(
+                _GROUP,
+                "Who takes part; module:function is one of your own, which needs --allow-code. Default: all.",
+                default=list(SUBJECTS),
+            ),
             "matrix": Key(
                 MapOf(
                     "a mapping of dotted setting to a list of values",
