@@ -1,0 +1,142 @@
+"""Adversarial regularisation, written otherwise: all of these must agree with NSL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tests.mutants.adversarial_loss_steps import (
+    FLOOR,
+    Call,
+    Steps,
+    Tensor,
+    Tensors,
+    by_tape,
+    like,
+    made_of,
+    rewriting,
+    sums,
+)
+from tests.mutants.kinds import marked
+
+as_it_stands = rewriting("the steps as they stand", Steps())
+reciprocal_root = rewriting(
+    "l2: times the reciprocal root",
+    Steps(
+        l2=lambda gradients: [
+            one * like(tf.math.rsqrt(tf.maximum(FLOOR**2, sums([other**2 for other in gradients]))), one)
+            for one in gradients
+        ]
+    ),
+)
+floor_under_the_length = rewriting(
+    "l2: floor under the length",
+    Steps(
+        l2=lambda gradients: [
+            one / like(tf.maximum(FLOOR, tf.sqrt(sums([other**2 for other in gradients]))), one) for one in gradients
+        ]
+    ),
+)
+joined_length = rewriting(
+    "l2: length of all inputs joined",
+    Steps(
+        l2=lambda gradients: [
+            one
+            / like(
+                tf.maximum(
+                    FLOOR, tf.norm(tf.concat([tf.reshape(other, [len(other), -1]) for other in gradients], 1), axis=1)
+                ),
+                one,
+            )
+            for one in gradients
+        ]
+    ),
+)
+sign_by_comparison = rewriting(
+    "sign by comparison",
+    Steps(linf=lambda gradients: [tf.cast(one > 0, one.dtype) - tf.cast(one < 0, one.dtype) for one in gradients]),
+)
+minus_minus = rewriting("x - (-perturbation)", Steps(moved=lambda x, perturbation: x - tf.stop_gradient(-perturbation)))
+stopped_at_the_gradient = rewriting(
+    "stopped at the gradient of the clean loss",
+    Steps(
+        gradient=lambda call: [tf.stop_gradient(one) for one in by_tape(call)],
+        moved=lambda x, perturbation: x + perturbation,
+    ),
+)
+clipped_by_infinities = rewriting(
+    "clipped to infinity where no bound is stated",
+    Steps(
+        clip=lambda adversarial, x, low, high: tf.clip_by_value(
+            adversarial, float("-inf") if low is None else low, float("inf") if high is None else high
+        )
+    ),
+)
+masked_directly = rewriting(
+    "mask of ones where none is stated",
+    Steps(
+        mask=lambda gradients, masks: [
+            one * (tf.ones_like(one) if mask is None else mask) for one, mask in zip(gradients, masks, strict=True)
+        ]
+    ),
+)
+weights_of_ones = rewriting(
+    "weights of one where there are none",
+    Steps(weights=lambda call: tf.ones([len(call.labels), 1]) if call.weights is None else 1.0 * call.weights),
+)
+finite_by_multiplication = rewriting(
+    "not finite by case", Steps(finite=lambda one: tf.where(tf.abs(one) < float("inf"), one, 0.0))
+)
+
+
+def _recorded_no_more(call: Call) -> Tensors:
+    with call.tape.stop_recording():
+        return by_tape(call)
+
+
+def _watched_again(call: Call) -> Tensors:
+    with tf.GradientTape() as tape:
+        tape.watch(call.leaves)
+        loss = call.loss_fn(call.labels, call.output(call.features), call.weights)
+    return tape.gradient(loss, call.leaves)
+
+
+in_double_precision = rewriting(
+    "l2: length in double precision",
+    Steps(
+        l2=lambda gradients: [
+            tf.cast(
+                tf.cast(one, tf.float64)
+                / like(
+                    tf.maximum(
+                        tf.constant(FLOOR, tf.float64),
+                        tf.sqrt(sums([tf.cast(other, tf.float64) ** 2 for other in gradients])),
+                    ),
+                    one,
+                ),
+                one.dtype,
+            )
+            for one in gradients
+        ]
+    ),
+)
+
+_with_a_pass_of_its_own = made_of(Steps(gradient=_watched_again))
+
+
+def _without_reuse(
+    features: Any,
+    labels: Any,
+    model: Any,
+    loss_fn: Any,
+    sample_weights: Any = None,
+    adv_config: Any = None,
+    model_kwargs: Any = None,
+) -> Tensor:
+    return _with_a_pass_of_its_own(
+        features, labels, model, loss_fn, sample_weights, adv_config, model_kwargs=model_kwargs
+    )
+
+
+without_reuse = marked(_without_reuse, "works the clean loss out for itself", correct=True)
