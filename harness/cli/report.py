@@ -32,19 +32,22 @@ def report(
         str,
         typer.Option("-o", "--output", metavar="FILE", help="Where it goes; - is standard output.", show_default="-"),
     ] = "-",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With junit: what is unstated, and what vanished, is a failure.")
+    ] = False,
 ) -> None:
     """Make a report of a finished run again."""
     from harness.engine.record import load_run
     from harness.engine.store import write_atomically
 
-    text = _maker(form, folder, output)(load_run(folder))
+    text = _maker(form, folder, output, strict=strict)(load_run(folder))
     if output == "-":
         sys.stdout.write(text)
     else:
         write_atomically(Path(output), text.encode())
 
 
-def _maker(form: Format, folder: Path, output: str) -> Callable[[Run], str]:
+def _maker(form: Format, folder: Path, output: str, *, strict: bool) -> Callable[[Run], str]:
     """What turns the run of a folder into text; only what it takes is imported."""
     if form is Format.TEXT:
         from harness.report.summary import summary_text
@@ -61,7 +64,7 @@ def _maker(form: Format, folder: Path, output: str) -> Callable[[Run], str]:
     if form is Format.JUNIT:
         from harness.report.junit import junit
 
-        return junit
+        return lambda run: junit(run, strict=strict)
     from harness.report.html import html
 
     return html

@@ -33,6 +33,9 @@ def run(
     baseline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Hold the run against this accepted state.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail also for what is unstated, and for what vanished from the baseline.")
+    ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Compute everything anew, whatever earlier runs left.")
     ] = False,
@@ -56,11 +59,13 @@ def run(
         allow_code=allow_code,
     )
 
+    from harness.cli.github import tell_github
     from harness.engine.baseline import Scope, standing
     from harness.engine.baseline_file import read_baseline
     from harness.engine.record import save_run
     from harness.engine.run import Options, complete, execute
     from harness.engine.store import alone_in, must_be_writable, store_folder
+    from harness.report.grade import strict_sentence
     from harness.report.terminal import TerminalListener
     from harness.report.write import write_reports
 
@@ -74,12 +79,15 @@ def run(
         finished = replace(finished, standing=standing(finished, accepted, Scope(every, files)))
     with alone_in(report_dir):
         saved = save_run(finished, report_dir)
-        write_reports(saved, report_dir)
+        write_reports(saved, report_dir, strict=strict)
     listener.summarize(saved, report_dir)
-    raise typer.Exit(exit_status(saved))
+    if strict and (sentence := strict_sentence(saved)):
+        print(sentence)
+    tell_github(saved, strict=strict)
+    raise typer.Exit(exit_status(saved, strict=strict))
 
 
-def exit_status(run: Run) -> int:
+def exit_status(run: Run, *, strict: bool = False) -> int:
     """0 all as expected, 1 something unexpected, 2 a subject could not start, 130 interrupted."""
     if run.interrupted:
         return 130
@@ -87,4 +95,4 @@ def exit_status(run: Run) -> int:
         return 2
     from harness.report.grade import run_fails
 
-    return 1 if run_fails(run, strict=False) else 0
+    return 1 if run_fails(run, strict=strict) else 0

@@ -9,6 +9,7 @@ from typing import Literal
 from harness.engine.record import CaseRecord, Run
 from harness.engine.standing import Deviation, Standing
 from harness.report.expectation import expected_text
+from harness.report.text import count
 from harness.vocabulary import Comparison, Location, Verdict
 
 Result = Literal["passed", "failed", "error", "skipped", "accepted"]
@@ -81,6 +82,20 @@ def run_fails(run: Run, *, strict: bool) -> bool:
     if run.standing and (run.standing.failing or (strict and run.standing.vanished)):
         return True
     return any(grader.grade(record, one).fails for record in run.cases for one in record.comparisons)
+
+
+def strict_sentence(run: Run) -> str:
+    """What makes a strict run fail that otherwise would not; empty where nothing does."""
+    lenient, strict = Grader(run.standing), Grader(run.standing, strict=True)
+    unstated = sum(
+        strict.grade(record, one).fails and not lenient.grade(record, one).fails
+        for record in run.cases
+        for one in record.comparisons
+    )
+    vanished = len(run.standing.vanished) if run.standing else 0
+    parts = [f"nobody says what to expect of {count(unstated, 'comparison')}"] if unstated else []
+    parts += [f"{vanished:,} vanished from the baseline"] if vanished else []
+    return f"--strict: {', and '.join(parts)}." if parts else ""
 
 
 def place_of(record: CaseRecord, comparison: Comparison) -> Location:

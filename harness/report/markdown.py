@@ -33,11 +33,7 @@ def markdown_with(run: Run, curves: Mapping[int, Curves]) -> str:
     """
     numbers = {id(record): number for number, record in enumerate(run.cases)}
     sections = [
-        _head(run),
-        _unexpected(run),
-        _failures(run),
-        standing_section(run.standing) if run.standing else (),
-        _matrix(run),
+        *_results(run),
         ["## Scenarios", "", "A setting marked with `*` was left to the subject's own default.", ""],
         *(
             scenario_section(records, [numbers[id(record)] for record in records], curves)
@@ -46,7 +42,26 @@ def markdown_with(run: Run, curves: Mapping[int, Curves]) -> str:
         _subjects(run),
         _environment(run),
     ]
+    return _joined(sections)
+
+
+def overview(run: Run) -> str:
+    """The report without its scenarios, and without pictures: what a summary has room for."""
+    return _joined([*_results(run), _subjects(run), _environment(run)])
+
+
+def _joined(sections: Iterable[Iterable[str]]) -> str:
     return "\n".join(line for section in sections for line in section).rstrip() + "\n"
+
+
+def _results(run: Run) -> list[Iterable[str]]:
+    return [
+        _head(run),
+        _unexpected(run),
+        _failures(run),
+        standing_section(run.standing) if run.standing else (),
+        _matrix(run),
+    ]
 
 
 def _head(run: Run) -> Iterable[str]:

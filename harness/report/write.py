@@ -50,19 +50,21 @@ REPORTS: dict[str, Callable[[Run, Mapping[int, Curves]], str]] = {
 """
 
 
-def write_reports(run: Run, folder: Path) -> list[Path]:
+def write_reports(run: Run, folder: Path, *, strict: bool = False) -> list[Path]:
     """Writes every report of a run, each whole or not at all, and the curves of its trainings. Returns where they are.
 
     Args:
         run: with its arrays, for the pictures.
         folder: of the run.
+        strict: whether what is unstated, and what vanished, fails in ``junit.xml``.
 
     Raises:
         HarnessError: when a file cannot be written.
     """
     curves = draw_curves(run)
     paths = write_curves(run, curves, folder)  # first: the Markdown report links to them
-    for name, make in REPORTS.items():
+    strictly = {"junit.xml": lambda run, _: junit(run, strict=True)} if strict else {}
+    for name, make in {**REPORTS, **strictly}.items():
         write_atomically(folder / name, make(run, curves).encode())
         paths.append(folder / name)
     _remove_stale(folder / FOLDER, {path.name for path in paths})

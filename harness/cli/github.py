@@ -1,0 +1,60 @@
+"""What a command says to GitHub Actions, where it runs there: annotations, and the summary of the step."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.vocabulary import HarnessError
+
+if TYPE_CHECKING:
+    from harness.engine.record import Run
+    from harness.report.github import Annotation
+
+
+def tell_github(run: Run, *, strict: bool) -> None:
+    """Annotates the scenario files, and adds to the summary of the step. Elsewhere it does nothing."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        _add_summary(run, Path(summary))
+    if _is_github():
+        from harness.report.annotations import annotations_of
+
+        _annotate(annotations_of(run, strict=strict))
+
+
+def annotate_error(error: HarnessError) -> None:
+    """Annotates what is wrong with scenario files, on GitHub Actions."""
+    if not _is_github():
+        return
+    from harness.report.github import Annotation
+    from harness.scenario.complaints import ScenarioError
+
+    if isinstance(error, ScenarioError):
+        _annotate([Annotation("error", "scenario", (one.message,), one.location) for one in error.complaints])
+
+
+def _is_github() -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def _annotate(annotations: list[Annotation]) -> None:
+    from harness.report.github import workflow_commands
+
+    workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+    for line in workflow_commands(annotations, workspace=workspace):
+        print(line)
+
+
+def _add_summary(run: Run, path: Path) -> None:
+    from harness.report.github import cut_to_fit
+    from harness.report.markdown import overview
+
+    try:
+        written = path.stat().st_size if path.exists() else 0
+        with path.open("ab") as stream:
+            stream.write(cut_to_fit(overview(run), written=written).encode())
+    except OSError as error:  # the answer of the run is not GitHub's to spoil
+        print(f"{path}: the summary of the step cannot be written: {error.strerror or error}", file=sys.stderr)
