@@ -30,6 +30,12 @@ COMMANDS = {
     "validate": Command("harness.cli.validate:main", "argparse", "Check scenario files and show all errors at once."),
     "schema": Command("harness.cli.schema:main", "argparse", "Print the JSON Schema of scenario files, for editors."),
     "report": Command("harness.cli.report:report", "typer", "Make a report of a finished run again."),
+    "judge": Command(
+        "harness.cli.judge:main", "argparse", "Judge a finished run again with other tolerances, without running it."
+    ),
+    "diff": Command(
+        "harness.cli.diff:main", "argparse", "Compare two runs, of other machines or versions, array by array."
+    ),
     "baseline": Command(
         "harness.cli.baseline:main",
         "argparse",
@@ -66,7 +72,9 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except HarnessError as error:
-        print(error, file=sys.stderr)
+        from harness.report.text import printable  # whatever names and texts of others it cites
+
+        print(*map(printable, str(error).split("\n")), sep="\n", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
+
+_LIMITS = {
+    "max_roundoff": "of perturbations, in units of round-off",
+    "max_gradient_roundoff": "of losses and gradients, in units of round-off",
+    "max_times_twin": "of trainings, distance over that of the noise twin",
+}
+"""What may be given another value of ``harness.oracle.verdicts.Tolerance``."""
 
 
 def parser(command: str, summary: str) -> argparse.ArgumentParser:
@@ -37,6 +45,28 @@ def add_selection(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument("-t", "--tag", help="only scenarios with this tag")
     arguments.add_argument("--subjects", metavar="A,B", type=_names, help="only these subjects, separated by commas")
+
+
+def add_limits(arguments: argparse.ArgumentParser, default: str) -> None:
+    """What counts as round-off; ``default`` says what does without them."""
+    for name, meaning in _LIMITS.items():
+        text = f"{meaning} (default: {default})"
+        arguments.add_argument(f"--{name.replace('_', '-')}", type=_limit, metavar="N", help=text)
+
+
+def limits(parsed: argparse.Namespace) -> dict[str, float]:
+    """The limits that were given, by field of ``Tolerance``."""
+    return {name: getattr(parsed, name) for name in _LIMITS if getattr(parsed, name) is not None}
+
+
+def _limit(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {text!r}")
+    return value
 
 
 def _names(text: str) -> Sequence[str]:

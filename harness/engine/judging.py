@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.engine.record import CaseRecord, Run
 from harness.oracle.verdicts import Tolerance, judge, judge_statuses, sentence
-from harness.vocabulary import YARDSTICK, Case, Comparison, Outcome, Verdict
+from harness.vocabulary import YARDSTICK, Case, Comparison, HarnessError, Outcome, Verdict
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,20 @@ def judge_again(run: Run, changed: Mapping[str, float]) -> Run:
 
     Returns:
         The new run. How it stands to a baseline is not known of it.
+
+    Raises:
+        HarnessError: a comparison does not have the figures that a verdict takes.
     """
-    return replace(run, cases=tuple(_case_again(record, changed) for record in run.cases), standing=None)
+    cases = []
+    for record in run.cases:
+        try:
+            cases.append(_case_again(record, changed))
+        except (KeyError, TypeError, ValueError) as error:
+            raise HarnessError(
+                f"{run.folder}: {record.case.id} does not have the figures that a verdict takes "
+                f"({type(error).__name__}: {error}). Run again to make them anew."
+            ) from error
+    return replace(run, cases=tuple(cases), standing=None)
 
 
 def rejudged(before: Run, after: Run) -> list[Rejudged]:
