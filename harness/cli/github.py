@@ -32,8 +32,9 @@ def annotate_error(error: HarnessError) -> None:
     from harness.report.github import Annotation
     from harness.scenario.complaints import ScenarioError
 
-    if isinstance(error, ScenarioError):
-        _annotate([Annotation("error", "scenario", (one.message,), one.location) for one in error.complaints])
+    for told in (error, error.__cause__):  # harness validate adds a line to it
+        if isinstance(told, ScenarioError):
+            _annotate([Annotation("error", "scenario file", (one.message,), one.location) for one in told.complaints])
 
 
 def _is_github() -> bool:
