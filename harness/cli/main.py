@@ -30,6 +30,9 @@ COMMANDS = {
     "validate": Command("harness.cli.validate:main", "argparse", "Check scenario files and show all errors at once."),
     "schema": Command("harness.cli.schema:main", "argparse", "Print the JSON Schema of scenario files, for editors."),
     "report": Command("harness.cli.report:report", "typer", "Make a report of a finished run again."),
+    "conform": Command(
+        "harness.cli.conform:conform", "typer", "Hold an implementation to a published one, the smallest failure first."
+    ),
     "judge": Command(
         "harness.cli.judge:main", "argparse", "Judge a finished run again with other tolerances, without running it."
     ),

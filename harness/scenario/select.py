@@ -22,6 +22,7 @@ def load_cases(
     keyword: str | None = None,
     tag: str | None = None,
     subjects: Sequence[str] | None = None,
+    named: Sequence[str] = (),
     allow_outside: bool = False,
     allow_code: bool = False,
 ) -> list[Case]:
@@ -35,6 +36,7 @@ def load_cases(
         subjects: those that take part, of the ones that a scenario names; ``None``: all of them. A user's own, as
             ``module:function``, take part in every case. Cases with fewer than two have nothing to compare and are
             left out.
+        named: further subjects that the user has named: scenarios may name them, too, whatever ``allow_code`` says.
         allow_outside: scenarios may name files outside of their own folder.
         allow_code: scenarios may name Python functions, which are then run.
 
@@ -45,8 +47,8 @@ def load_cases(
     parsed = None if keyword is None else parse_keyword(keyword)
     if subjects is not None:
         _check_subjects(subjects)
-    named = frozenset(name for name in subjects or () if is_own(name))
-    cases = _read(find_files(paths), Permissions(outside=allow_outside, code=allow_code, subjects=named))
+    own = frozenset(name for name in (*(subjects or ()), *named) if is_own(name))
+    cases = _read(find_files(paths), Permissions(outside=allow_outside, code=allow_code, subjects=own))
     if tag is not None:
         cases = _with_tag(cases, tag)
     if parsed is not None:
@@ -62,10 +64,12 @@ def find_files(paths: Iterable[str | Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for path in map(Path, paths):
-        if not path.exists():
+        try:
+            path.stat()
+        except (OSError, ValueError) as error:  # nothing there, a name too long, a NUL in it, a loop of links
             raise HarnessError(
                 f"{path}: there is no such file or folder. Name scenario files or folders that hold some."
-            )
+            ) from error
         files = [path]
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.suffix in ENDINGS and file.is_file())
@@ -98,17 +102,16 @@ def _read(files: Sequence[Path], permissions: Permissions) -> list[Case]:
 
 def _check_subjects(subjects: Sequence[str]) -> None:
     for name in subjects:
-        if name not in SUBJECTS:
-            check_own_name(name)
+        check_subject(name)
     if len(set(subjects)) < 2:
         raise HarnessError(
             f"expected at least two subjects to compare, got {len(set(subjects))}. Valid: {', '.join(SUBJECTS)}."
         )
 
 
-def check_own_name(name: str) -> None:
+def check_subject(name: str) -> None:
     """Raises ``HarnessError`` for a name that is no shipped subject and not ``module:function``."""
-    if is_own(name):
+    if name in SUBJECTS or is_own(name):
         return
     if ":" in name:
         raise HarnessError(
