@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from harness.cli import options
+from harness.report.text import printable
 from harness.scenario.select import load_cases
 from harness.vocabulary import Case
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
         print(json.dumps([_row(case) for case in cases], indent=2, ensure_ascii=False))
     else:
         width = min(_WIDEST_ID, max(len(case.id) for case in cases))
-        print("\n".join(f"{case.id:{width}}  {case.summary}" for case in cases))
+        print("\n".join(f"{case.id:{width}}  {printable(case.summary)}" for case in cases))
 
 
 def _row(case: Case) -> dict[str, object]:

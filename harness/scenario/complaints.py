@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from harness.scenario.node import Node, Path, Step
 from harness.vocabulary import HarnessError, Location
 
+_MOST_SHOWN = 100
+
 
 @dataclass(frozen=True)
 class Complaint:
@@ -24,14 +26,18 @@ class ScenarioError(HarnessError):
     """Scenario files that cannot be used.
 
     Attributes:
-        complaints: everything that is wrong, each once, by file and line. The exception's text has one line for each.
+        complaints: everything that is wrong, each once, by file and line. The exception's text has a line for each of
+            the first hundred.
     """
 
     complaints: tuple[Complaint, ...]
 
     def __init__(self, complaints: Iterable[Complaint]):
         self.complaints = tuple(sorted(dict.fromkeys(complaints), key=_place))
-        super().__init__("\n".join(map(str, self.complaints)))
+        lines = [str(complaint) for complaint in self.complaints[:_MOST_SHOWN]]
+        if len(self.complaints) > _MOST_SHOWN:
+            lines.append(f"... and {len(self.complaints) - _MOST_SHOWN} more.")
+        super().__init__("\n".join(lines))
 
 
 @dataclass

@@ -19,6 +19,9 @@ from harness.scenario.scalars import scalar
 from harness.scenario.yaml_events import YamlError, events
 
 DEEPEST_NESTING = 32
+MOST_VALUES = 20_000
+"""In one file. It takes about a second to read that many, and nobody writes more by hand."""
+
 MOST_ALIASED = 10_000
 """Values that aliases may repeat in one file; more is a file that is made to explode."""
 
@@ -29,8 +32,8 @@ def compose(text: str, report: Report) -> Node:
     Tags, keys that stand twice and keys that are not words are reported and otherwise ignored.
 
     Raises:
-        YamlError: the text is not YAML, holds a second document, is nested deeper than ``DEEPEST_NESTING``, or repeats
-            more than ``MOST_ALIASED`` values by aliases.
+        YamlError: the text is not YAML, holds a second document or more than ``MOST_VALUES`` values, is nested deeper
+            than ``DEEPEST_NESTING``, or repeats more than ``MOST_ALIASED`` values by aliases.
     """
     return _Composer(text, report).document()
 
@@ -63,6 +66,8 @@ class _Composer:
         assert isinstance(event, ScalarEvent | CollectionStartEvent), event
         before = self.count
         self.count += 1
+        if self.count > MOST_VALUES + self.aliased:
+            raise YamlError(f"more than {MOST_VALUES} values", mark.line, mark.column)
         if event.ctag is not None:
             message = f"the tag {event.tag} is not allowed. Remove it: scenario files are plain data."
             self.report.at_place(line, column, message)

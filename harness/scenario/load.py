@@ -87,6 +87,7 @@ _MENDING = {
     "alphabetic or numeric": "A text that begins with & or * needs quotes.",
     "document begins": "Give each scenario a file of its own.",
     "no anchor": "Write the value out.",
+    "more than": "Move large data into an .npz file (data: {source: npz}).",
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.scenario.keras_file import check_is_archive
 from harness.vocabulary import HarnessError
 
 
@@ -138,6 +139,7 @@ def _from_file(path: Path) -> Any:
     import tensorflow as tf
 
     try:
+        check_is_archive(path)  # in HDF5 Keras would run code
         # Under TensorFlow 1 behaviour Keras does not find its own classes of models by name.
         own = {"Functional": tf.keras.Model, "Sequential": tf.keras.Sequential}
         return tf.keras.models.load_model(path, compile=False, safe_mode=True, custom_objects=own)

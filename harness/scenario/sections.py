@@ -9,9 +9,10 @@ from typing import Any
 from harness.scenario.complaints import Report, quote
 from harness.scenario.facts import DEFAULT_BATCH, SHIPPED, Facts, split_size
 from harness.scenario.fit import check_adversarial_training, check_attack, check_layers, check_training
+from harness.scenario.keras_file import KerasFileError, check_harmless, check_is_archive
 from harness.scenario.kinds import REFUSED, for_kind
 from harness.scenario.node import Node
-from harness.scenario.npz import ArraysError, npz_facts
+from harness.scenario.npz import ArraysError, npz_facts, read_arrays
 from harness.scenario.paths import Permissions, find_file
 from harness.scenario.schema.attack import ATTACK
 from harness.scenario.schema.data import DATA
@@ -120,12 +121,27 @@ def settle_model(
     for name in ("keras", "weights"):
         if name in model:
             model[name] = find_file(node.items[name], ("model", name), report, site.folder, site.permissions)
+    for name in ("keras", "weights"):
+        if model.get(name):
+            _check_file(name, Path(model[name]), node.items[name], report, site)
     if "factory" in model and not site.permissions.code:
         message = f"the function {model['factory']} would be run. Allow it with --allow-code if you trust this file."
         report.at(node.items["factory"], ("model", "factory"), message)
     if "layers" in model and data is not None and facts is not None:
         check_layers(model, node, report, data, facts)
     return None if len(report.complaints) > before else model
+
+
+def _check_file(name: str, path: Path, node: Node, report: Report, site: Site) -> None:
+    try:
+        if name == "weights":
+            read_arrays(str(path), "Save it with np.savez(path, *model.get_weights()).")
+        elif site.permissions.code:
+            check_is_archive(path)
+        else:
+            check_harmless(path)
+    except (KerasFileError, ArraysError) as error:
+        report.at(node, ("model", name), f"{quote(node.value)} {error}")
 
 
 def settle_attack(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,8 @@ def test_what_a_scenario_may_do_is_the_users_decision(harness, scenarios: Path) 
     file = scenarios / "scenarios" / "a.yaml"
     ordinary = file.read_text()
     for model, option in (("{factory: 'm:f'}", "--allow-code"), ("{keras: ../m.keras}", "--allow-outside")):
-        (scenarios / "m.keras").touch()
+        with zipfile.ZipFile(scenarios / "m.keras", "w") as archive:
+            archive.writestr("config.json", "{}")
         file.write_text(ordinary.replace("{layers: [{dense: 10}]}", model))
         refused = harness("validate")
         assert refused.returncode == 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,12 @@ ATTACK = "attack: {epsilon: 0.1}\n"
 
 Read = Callable[..., list[Case]]
 Complaints = Callable[..., list[str]]
+
+
+def save_model(path: Path, config: Mapping[str, object] | None = None) -> None:
+    """Writes what Keras would take for a ``.keras`` file, with this ``config.json``."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config or {}))
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 
 from harness.vocabulary import SUBJECTS, Verdict
 
+from .conftest import save_model
+
 THREE = "subjects: [nsl, cleverhans-v4, reference-nsl]\n"
 NORMS = "matrix: {attack.norm: [linf, l2, l1]}\n"
 
@@ -78,7 +80,7 @@ def test_where_compares_canonical_values_of_any_setting(read, where: str) -> Non
 
 def test_where_compares_paths_as_they_are_written(read, tmp_path) -> None:
     for name in ("a.keras", "b.keras"):
-        (tmp_path / name).touch()
+        save_model(tmp_path / name)
     first, second = read(
         "model: {output: logits}\nmatrix: {model.keras: [a.keras, b.keras]}\n"
         "expect: [{pair: [nsl, any], verdict: EQUAL, where: {model.keras: b.keras}, because: a}]\n"

@@ -10,6 +10,8 @@ import pytest
 
 from harness.scenario.complaints import ScenarioError
 
+from .conftest import save_model
+
 NPZ = "data: {source: npz, path: d.npz}\nmodel: {layers: [{dense: 3}]}\n"
 
 
@@ -92,7 +94,7 @@ def test_a_model_must_know_the_classes_of_the_data(complaints, tmp_path) -> None
     ],
 )
 def test_files_that_are_missing_or_lie_outside(complaints, read, tmp_path, text: str, place: str, path: str) -> None:
-    (tmp_path / "m.keras").touch()
+    save_model(tmp_path / "m.keras")
     (found,) = complaints(text % path)
     assert found.startswith(f"{place}: there is no file '{path}' (paths start at the scenario file's folder, ")
     for outside in ("../x", "/etc/hostname", "sub/../../x"):
@@ -107,7 +109,7 @@ def test_files_that_are_missing_or_lie_outside(complaints, read, tmp_path, text:
 
 def test_a_link_does_not_lead_outside(complaints, read, tmp_path, tmp_path_factory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "m.keras"
-    elsewhere.touch()
+    save_model(elsewhere)
     (tmp_path / "m.keras").symlink_to(elsewhere)
     assert "lies outside" in complaints("model: {keras: m.keras}\n")[0]
     (case,) = read("model: {keras: m.keras}\n", outside=True)
@@ -126,7 +128,7 @@ def test_weights_take_the_place_of_init(read, complaints, tmp_path) -> None:
 @pytest.mark.parametrize("key", ["init: {seed: 1}", "weights: d.npz"])
 def test_init_and_weights_go_with_layers_only(complaints, tmp_path, key: str) -> None:
     save(tmp_path, a=X)
-    (tmp_path / "m.keras").touch()
+    save_model(tmp_path / "m.keras")
     (found,) = complaints(f"model: {{keras: m.keras, {key}}}\n")
     assert found == f"1:25: model.{key.split(':')[0]}: does not go with model.keras. Remove one of the two."
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from .conftest import save_model
+
 LOSS = "kind: loss\n"
 KIND = "kind: training\n"
 SGD = {"kind": "sgd", "rate": 0.1, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0, "clip_norm": None}
@@ -144,8 +146,8 @@ def test_layers_before_the_perturbed_input(read) -> None:
     ],
 )
 def test_mistakes_before_the_perturbed_input(complaints, tmp_path, text: str, message: str) -> None:
-    (tmp_path / "m.keras").touch()
-    (tmp_path / "m.npz").touch()
+    save_model(tmp_path / "m.keras")
+    np.savez(tmp_path / "m.npz", kernel=np.zeros(3))
     (found,) = complaints(text + LOSS)
     assert found.startswith(message)
 

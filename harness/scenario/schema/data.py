@@ -78,7 +78,7 @@ DATA = Section(
             "Source inline: the class of each example.",
         ),
         "inputs": Key(
-            MapOf("a mapping of input name to width", Whole(1), least=1),
+            MapOf("a mapping of input name to width", Whole(1), least=1, pattern="[A-Za-z][A-Za-z0-9_]{0,39}"),
             "Splits the features, in order, into several named inputs: name to number of features.",
         ),
         "classes": Key(

@@ -184,13 +184,14 @@ class ListOf:
 class MapOf:
     """A mapping of words to values of one form; ``noun`` says what it is, with its article.
 
-    ``keys`` are the dotted names that are known; where there are none, every word will do.
+    ``keys`` are the dotted names that are known; where there are none, every word that matches ``pattern`` will do.
     """
 
     noun: str
     item: Form
     least: int = 0
     keys: Sequence[str] = ()
+    pattern: str = ".*"
 
     def read(self, node: Node, at: Path, report: Report) -> Any:
         if not isinstance(node.value, dict) or len(node.value) < self.least:
@@ -201,12 +202,19 @@ class MapOf:
         for key in unknown:
             related = [name for name in self.keys if name.split(".")[0] == key.split(".")[0]]
             report.at_key(node, (*at, key), f"there is no such setting. {did_you_mean(key, related or self.keys)}")
-        return INVALID if unknown or any(item is INVALID for item in items.values()) else items
+        unfit = [key for key in node.value if not re.fullmatch(self.pattern, key, re.DOTALL)]
+        for key in unfit:
+            report.at_key(
+                node, (*at, key), "cannot be a name: expected up to 40 letters, digits and '_', a letter first."
+            )
+        return INVALID if unknown or unfit or any(item is INVALID for item in items.values()) else items
 
     def schema(self) -> JsonSchema:
         schema: JsonSchema = {"type": "object", "additionalProperties": self.item.schema()}
         if self.keys:
             schema["propertyNames"] = {"enum": list(self.keys)}
+        elif self.pattern != ".*":
+            schema["propertyNames"] = {"pattern": f"^({self.pattern})$"}
         return schema | ({"minProperties": self.least} if self.least else {})
 
 
