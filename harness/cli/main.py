@@ -78,6 +78,10 @@ def main() -> None:
         from harness.report.text import printable  # whatever names and texts of others it cites
 
         print(*map(printable, str(error).split("\n")), sep="\n", file=sys.stderr)
+        if "GITHUB_ACTIONS" in os.environ:
+            from harness.cli.github import annotate_error
+
+            annotate_error(error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
