@@ -130,13 +130,13 @@ def conformance(run: Run, subject: str, like: str, known: Mapping[str, str]) -> 
 def _not_asked(case: Case, other: Outcome) -> str:
     """Why a case says nothing of the subject, or nothing. ``other`` is the outcome of the one that it is held to."""
     if other.status == "unsupported":
-        return f"{other.subject} cannot express"
+        return f"unsupported by {other.subject}"
     if other.status != "ok":
-        return f"{other.subject} fails in"
+        return f"{other.subject} fails"
     layers = [*case.model.get("before", ()), *case.model.get("layers", ())]
     in_training = "training" in (other.settings.get("mode"), other.settings.get("attack_mode"))
     if in_training and any(layer["kind"] == "dropout" for layer in layers):
-        return "draw random numbers, which no two implementations draw in the same order, in"
+        return "dropout draws random numbers, in an order of each implementation's own"
     return ""
 
 

@@ -65,9 +65,7 @@ def verdict(result: Conformance) -> str:
     if failed:
         return f"{result.subject} does not conform to {result.like}: it fails in {failed:,} of {cases}{also}."
     if known:
-        return (
-            f"{result.subject} conforms to {result.like} in {asked - known:,} of {cases}; {known:,} known to fail."
-        )
+        return f"{result.subject} conforms to {result.like} in {asked - known:,} of {cases}; {known:,} known to fail."
     return f"{result.subject} conforms to {result.like} in {'the one case' if asked == 1 else f'all {cases}'}."
 
 
@@ -78,7 +76,7 @@ def _named(one: Asked) -> str:
 
 
 def _unasked(result: Conformance) -> list[str]:
-    return [f"{count(len(ids), 'case')} that {why}" for why, ids in result.unasked.items()]
+    return [f"{count(len(ids), 'case')}: {why}" for why, ids in result.unasked.items()]
 
 
 def _version(description: Mapping[str, Any]) -> str:

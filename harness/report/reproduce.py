@@ -11,7 +11,7 @@ from harness.report.differences import differences_text
 from harness.report.expectation import expected_text
 from harness.report.grade import place_of
 from harness.report.text import printable
-from harness.vocabulary import YARDSTICK, Case, Comparison
+from harness.vocabulary import YARDSTICK, Case, Comparison, is_own
 
 
 def explanation(record: CaseRecord, comparison: Comparison) -> list[str]:
@@ -41,14 +41,14 @@ def command(case: Case, subjects: Sequence[str]) -> str:
         case: the case; its file is named as the user named it.
         subjects: their names.
     """
-    words = ["harness", "run", case.location.file, "-k", case.id, "--subjects", ",".join(subjects), *_permissions(case)]
-    return printable(shlex.join(words))
+    words = ["harness", "run", case.location.file, "-k", case.id, "--subjects", ",".join(subjects)]
+    return printable(shlex.join([*words, *_permissions(case, subjects)]))
 
 
-def _permissions(case: Case) -> list[str]:
+def _permissions(case: Case, named: Sequence[str]) -> list[str]:
     """What the scenario was allowed, since it has been run."""
     folder = Path(case.location.file).parent.resolve()
     files = [case.model.get("keras"), case.model.get("weights"), case.data.get("path")]
     outside = any(file and not Path(file).is_relative_to(folder) for file in files)
-    code = "factory" in case.model or any(":" in name for name in case.subjects)
+    code = "factory" in case.model or any(is_own(name) and name not in named for name in case.subjects)
     return [*(["--allow-code"] if code else []), *(["--allow-outside"] if outside else [])]
