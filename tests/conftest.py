@@ -5,6 +5,8 @@ import pytest
 from harness.engine.run import Options, complete, execute
 from harness.vocabulary import Case, Location
 
+from .synthetic import Synthetic
+
 MODEL = {
     "layers": [{"kind": "dense", "units": 8}, {"kind": "relu"}, {"kind": "dense", "units": 3}],
     "output": "logits",
@@ -46,3 +48,9 @@ def run_cases():
         return complete(execute(cases, Options(store=store, **{"jobs": 2, **options})), lambda event: None)
 
     return run
+
+
+@pytest.fixture
+def synthetic(tmp_path):
+    """Makes runs without workers."""
+    return Synthetic(tmp_path / "synthetic")
