@@ -111,12 +111,15 @@ def _named(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _objection(part: dict[str, Any]) -> str:
     """Why something to build is refused; nothing where it is not."""
     name, module, config = part["class_name"], part.get("module"), part.get("config")
+    if not isinstance(name, str):
+        return f"holds a {name}"
     if name == "function":
         harmless = module in (None, "builtins") or _is_of_keras(module)
-        return "" if harmless and config in _ACTIVATIONS else f"names the function {module}.{config}"
+        known = isinstance(config, str) and config in _ACTIVATIONS
+        return "" if harmless and known else f"names the function {module}.{config}"
     if name in _VALUES:
         return ""
-    if not isinstance(name, str) or not _CLASS.fullmatch(name) or name in _REACHING_OUT:
+    if not _CLASS.fullmatch(name) or name in _REACHING_OUT:
         return f"holds a {name}"
     if module is not None and not _is_of_keras(module):
         return f"names {module}.{name}"
