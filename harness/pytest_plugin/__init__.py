@@ -87,8 +87,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from harness.pytest_plugin.keys import RUNS
 
     runs = session.config.stash.get(RUNS, None)
-    if runs is not None:
+    if runs is None:
+        return
+    from harness.vocabulary import HarnessError
+
+    try:
         runs.finish()
+    except HarnessError as error:
+        raise pytest.exit.Exception(f"--harness-report-dir: {error}", returncode=2) from error
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,9 @@ from harness.engine.baseline_file import read_baseline
 from harness.engine.events import CaseJudged, Event, Finished
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
-from harness.engine.store import store_folder
+from harness.engine.store import Store, must_be_writable, store_folder
 from harness.engine.workers import Workers, share_of_memory
+from harness.pytest_plugin import reports
 from harness.pytest_plugin.keys import RUNS
 from harness.report.grade import Grade, Grader
 from harness.scenario.select import load_cases
@@ -50,15 +51,21 @@ class Runs:
         self._strict = bool(option("harness_strict"))
         file = option("harness_baseline")
         self._baseline = read_baseline(Path(config.invocation_params.dir, file)) if file else None
-        self._alone = hasattr(config, "workerinput")
+        self._worker: str = getattr(config, "workerinput", {}).get("workerid", "")
         jobs = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
         store = store_folder(self._folder or config.rootpath / "reports" / "latest")
         self._options = Options(store=store, jobs=jobs)
         self._workers: Workers | None = None
         self._events: Generator[Event, None, None] | None = None
         self._begun = False
-        self._files: dict[str, Path] = {}
+        self._pending: set[str] = set()
+        self._cases: dict[str, Case] = {}
         self._found: dict[tuple[str, str, str], tuple[CaseRecord, Comparison]] = {}
+        self._runs: list[Run] = []
+        self._files: dict[str, Path] = {}
+        if self._folder and not self._worker:
+            must_be_writable(self._folder)
+            reports.forget_parts(self._folder)
 
     def read(self, path: Path) -> list[Case]:
         """The cases of a scenario file.
@@ -107,35 +114,55 @@ class Runs:
         Raises:
             HarnessError: its problem cannot be prepared.
         """
-        if not self._begun and not self._alone:
+        if not self._begun and not self._worker:
             self._begin(item.session.items)
         key = (item.case.id, item.left, item.right)
         while key not in self._found and self._events:
             self._advance(self._events)
         if key not in self._found:
-            for record in self.run([_only(item.case, (item.left, item.right))]).cases:
+            self._cases[item.case.id] = item.case
+            run = self.run([_only(item.case, (item.left, item.right))])
+            self._runs.append(run)
+            for record in run.cases:
                 self._keep(record)
         record, comparison = self._found[key]
         held = standing(_run_of(record), self._baseline) if self._baseline else None
         return record, comparison, Grader(held, strict=self._strict).grade(record, comparison)
 
     def finish(self) -> None:
-        """Ends the workers."""
-        if self._events:
-            self._events.close()
-        if self._workers:
-            self._workers.close()
+        """Ends the workers, and writes the run folder if one was asked for.
+
+        Raises:
+            HarnessError: it cannot be written.
+        """
+        try:
+            if self._events:
+                self._end(self._events)
+        finally:
+            if self._workers:
+                self._workers.close()
+        if self._folder is None:
+            return
+        if self._worker:
+            if self._runs:
+                reports.keep_part(self._summed(self._runs), self._folder, self._worker)
+            return
+        runs = [*self._runs, *reports.parts(self._folder)]
+        if runs:
+            reports.write(self._summed(runs), self._folder, strict=self._strict)
 
     def _begin(self, items: Iterable[pytest.Item]) -> None:
         """Starts the run of what is selected."""
         from harness.pytest_plugin.items import ComparisonItem
 
         self._begun = True
-        wanted: dict[str, tuple[Case, set[str]]] = {}
+        wanted: dict[str, set[str]] = {}
         for item in items:
             if isinstance(item, ComparisonItem):
-                wanted.setdefault(item.case.id, (item.case, set()))[1].update((item.left, item.right))
-        self._events = self._execute([_only(case, subjects) for case, subjects in wanted.values()])
+                self._cases[item.case.id] = item.case
+                wanted.setdefault(item.case.id, set()).update((item.left, item.right))
+        self._pending = set(wanted)
+        self._events = self._execute([_only(self._cases[name], subjects) for name, subjects in wanted.items()])
 
     def _advance(self, events: Generator[Event, None, None]) -> None:
         try:
@@ -147,12 +174,25 @@ class Runs:
             self._keep(event.record)
         elif isinstance(event, Finished):
             self._events = None
+            self._runs.append(event.run)
             if event.run.interrupted:
                 raise KeyboardInterrupt
 
+    def _end(self, events: Generator[Event, None, None]) -> None:
+        """Ends the run, whether or not all of it was asked for: a session can stop at the first failure."""
+        event = events.throw(KeyboardInterrupt()) if self._pending else next(events)
+        self._events = None
+        if isinstance(event, Finished):
+            self._runs.append(event.run)
+
     def _keep(self, record: CaseRecord) -> None:
+        self._pending.discard(record.case.id)
         for comparison in record.comparisons:
             self._found[record.case.id, comparison.left, comparison.right] = (record, comparison)
+
+    def _summed(self, runs: Sequence[Run]) -> Run:
+        run = replace(reports.merged(runs, self._cases), store=Store(self._options.store), folder=None)
+        return replace(run, standing=standing(run, self._baseline) if self._baseline else None)
 
     def _execute(self, cases: Sequence[Case]) -> Generator[Event, None, None]:
         if self._workers is None:
