@@ -53,10 +53,6 @@ plain_labels = defect(
 sum_in_attack = defect(
     "attack on the sum of the batch", Steps(gradient=lambda call: [one * len(one) for one in by_tape(call)])
 )
-taken_for_logits = defect(
-    "attack takes every output for logits",
-    Steps(gradient=lambda call: anew(call, lambda output: tf.reduce_mean(CROSS_ENTROPY(_plain_labels(call), output)))),
-)
 attack_in_training = defect(
     "attack in training mode",
     Steps(
@@ -74,6 +70,10 @@ attack_in_inference = defect(
             lambda x: call.model(x, training=False),
         )
     ),
+)
+pass_of_its_own = defect(
+    "attack on another pass than that of the clean loss: other units drop out",
+    Steps(gradient=lambda call: anew(call, lambda output: call.loss_fn(call.labels, output, call.weights))),
 )
 universal = defect(
     "one gradient for the whole batch",
@@ -97,23 +97,6 @@ example_not_finite = defect(
 
 # Direction and length of the perturbation.
 
-mask_ignored = defect("feature mask ignored", Steps(mask=lambda gradients, masks: gradients))
-mask_inverted = defect(
-    "feature mask inverted",
-    Steps(
-        mask=lambda gradients, masks: [
-            one if mask is None else one * (1 - mask) for one, mask in zip(gradients, masks, strict=True)
-        ]
-    ),
-)
-mask_binary = defect(
-    "feature mask on or off",
-    Steps(
-        mask=lambda gradients, masks: [
-            one if mask is None else one * np.ceil(mask) for one, mask in zip(gradients, masks, strict=True)
-        ]
-    ),
-)
 norm_ignored = defect("always l2", Steps(norm=lambda config: "l2"))
 always_linf = defect("always linf", Steps(norm=lambda config: "infinity"))
 hyperbolic = defect("linf: tanh for the sign", Steps(linf=lambda gradients: [tf.tanh(one) for one in gradients]))

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from tests.mutants.adversarial_loss_steps import (
     FLOOR,
-    Call,
     Steps,
-    Tensor,
-    Tensors,
     by_tape,
     like,
-    made_of,
     rewriting,
     sums,
 )
-from tests.mutants.kinds import marked
 
 as_it_stands = rewriting("the steps as they stand", Steps())
 reciprocal_root = rewriting(
@@ -90,18 +83,6 @@ finite_by_multiplication = rewriting(
 )
 
 
-def _recorded_no_more(call: Call) -> Tensors:
-    with call.tape.stop_recording():
-        return by_tape(call)
-
-
-def _watched_again(call: Call) -> Tensors:
-    with tf.GradientTape() as tape:
-        tape.watch(call.leaves)
-        loss = call.loss_fn(call.labels, call.output(call.features), call.weights)
-    return tape.gradient(loss, call.leaves)
-
-
 in_double_precision = rewriting(
     "l2: length in double precision",
     Steps(
@@ -121,22 +102,3 @@ in_double_precision = rewriting(
         ]
     ),
 )
-
-_with_a_pass_of_its_own = made_of(Steps(gradient=_watched_again))
-
-
-def _without_reuse(
-    features: Any,
-    labels: Any,
-    model: Any,
-    loss_fn: Any,
-    sample_weights: Any = None,
-    adv_config: Any = None,
-    model_kwargs: Any = None,
-) -> Tensor:
-    return _with_a_pass_of_its_own(
-        features, labels, model, loss_fn, sample_weights, adv_config, model_kwargs=model_kwargs
-    )
-
-
-without_reuse = marked(_without_reuse, "works the clean loss out for itself", correct=True)

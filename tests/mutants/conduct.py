@@ -12,7 +12,7 @@ from harness.engine.events import Event
 from harness.engine.record import CaseRecord
 from harness.engine.run import Options, complete, execute
 from harness.engine.workers import Workers
-from harness.vocabulary import YARDSTICK, Case, Comparison, Kind, Verdict
+from harness.vocabulary import YARDSTICK, Case, Comparison, Kind, Outcome, Verdict
 from tests.mutants.kinds import Mutant
 
 
@@ -99,7 +99,8 @@ def conduct(
     try:
         of_original = run([case for case in cases if case.kind == family.kind], ())
         # What the original cannot do, nobody is asked.
-        asked = [record.case for record in of_original if record.outcome(family.like).status == "ok"]
+        computed = [record for record in of_original if record.outcome(family.like).status == "ok"]
+        asked = [_labels_stated(record.case, record.outcome(family.like)) for record in computed]
         records = run(asked, tuple(mutant.subject for mutant in mutants))
     finally:
         workers.close()
@@ -115,6 +116,12 @@ def conduct(
         )
         for mutant in mutants
     ]
+
+
+def _labels_stated(case: Case, of_original: Outcome) -> Case:
+    """The case with the labels that the original takes by itself stated: to a function of its signature nothing else
+    is said then, but the yardstick is asked the same question and knows what float32 cannot."""
+    return replace(case, attack={**case.attack, "labels": of_original.settings["labels"]})
 
 
 def _size(record: CaseRecord) -> tuple[int, int, str]:

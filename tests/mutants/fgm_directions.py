@@ -42,6 +42,16 @@ l2_of_last_axis = defect(
     "l2: length over the last axis only",
     Steps(l2=lambda gradient: gradient / tf.sqrt(tf.maximum(FLOOR, tf.reduce_sum(gradient**2, -1, keepdims=True)))),
 )
+l2_of_images = defect(
+    "l2: length over the axes of an image",
+    Steps(
+        l2=lambda gradient: gradient / tf.sqrt(tf.maximum(FLOOR, tf.reduce_sum(gradient**2, [1, 2, 3], keepdims=True)))
+    ),
+)
+l2_shortened = defect(
+    "l2: longer ones shortened, shorter ones left",
+    Steps(l2=lambda gradient: gradient / tf.maximum(1.0, tf.sqrt(summed(gradient**2)))),
+)
 l2_squared = defect(
     "l2: divided by the square", Steps(l2=lambda gradient: gradient / tf.maximum(FLOOR, summed(gradient**2)))
 )

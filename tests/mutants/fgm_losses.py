@@ -181,6 +181,7 @@ erring_left_alone = defect(
 # The model and its gradient.
 
 training_mode = defect("model in training mode", Steps(forward=lambda model_fn, x: model_fn(x, training=True)))
+squeezed = defect("output squeezed", Steps(forward=lambda model_fn, x: tf.squeeze(model_fn(x))))
 bytes_attacked = defect(
     "gradient at x rounded to 8 bits",
     Steps(gradient=lambda loss, x: gradient_of(loss, tf.round(x * 255) / 255)),

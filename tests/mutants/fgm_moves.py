@@ -22,6 +22,14 @@ whole_bytes = defect("epsilon in whole 255ths", Steps(epsilon=lambda eps, x: int
 in_bytes = defect("epsilon divided by 255", Steps(epsilon=lambda eps, x: eps / 255))
 relative = defect("epsilon times the length of x", Steps(epsilon=lambda eps, x: eps * tf.sqrt(summed(x**2))))
 nothing_is_default = defect("epsilon 0 taken for none", Steps(epsilon=lambda eps, x: eps or 0.3))
+zero_returned_at_once = defect(
+    "epsilon 0: x returned as it is, not clipped",
+    Steps(
+        clip=lambda adversarial, x, low, high: (
+            x if (adversarial == x).numpy().all() else clipped(adversarial, x, low, high)
+        )
+    ),
+)
 per_root_of_size = defect(
     "epsilon times the root of the number of features",
     Steps(epsilon=lambda eps, x: eps * float(np.sqrt(np.prod(x.shape[1:])))),
@@ -106,6 +114,14 @@ clip_rescaled = defect(
             + (high - low)
             * (adversarial - tf.reduce_min(adversarial))
             / (tf.reduce_max(adversarial) - tf.reduce_min(adversarial))
+        )
+    ),
+)
+share_of_range = defect(
+    "epsilon a share of the clip range",
+    Steps(
+        clip=lambda adversarial, x, low, high: (
+            adversarial if low is None else tf.clip_by_value(x + (high - low) * (adversarial - x), low, high)
         )
     ),
 )
