@@ -67,10 +67,14 @@ def _sentence(run: Run, stated: int) -> str:
     if changed:
         return f"{count(changed, 'comparison')} {'is' if changed == 1 else 'are'} not as in the baseline."
     if totals["unexpected"]:
-        return f"All {stated:,} comparisons are as expected or accepted."
+        return f"{_all(stated)} as expected or accepted."
     if not stated:
         return f"{count(totals['comparisons'], 'comparison')}, and no scenario states what to expect."
-    return "The one comparison is as expected." if stated == 1 else f"All {stated:,} comparisons are as expected."
+    return f"{_all(stated)} as expected."
+
+
+def _all(stated: int) -> str:
+    return "The one comparison is" if stated == 1 else f"All {stated:,} comparisons are"
 
 
 def totals_line(run: Run) -> str:
