@@ -11,9 +11,9 @@ from harness.engine.standing import Standing
 from harness.report.headline import headline, unexpected, unstated
 from harness.report.html import html
 from harness.report.markdown import markdown
+from harness.report.markdown_text import escaped
 from harness.report.standing import baseline_line
 from harness.report.summary import summary_text
-from harness.report.text import printable
 from harness.vocabulary import Expectation, Location, Verdict
 
 from .conftest import CONTROL, HOSTILE
@@ -86,7 +86,7 @@ def test_pages_have_a_section_of_it_in_which_text_is_text(held):
     for report in (page, text):
         assert not re.search(r"(?<!\\)<script>window\.broken", report)
         assert "\x1b" not in report
-    assert printable(CONTROL).split()[0] in text
+    assert escaped(REASON.split("\u2028")[0]) in text
 
 
 def test_many_are_summed_up(held, tmp_path):
