@@ -1,9 +1,14 @@
-"""Whatever stands in a file, it gives cases or complaints with a place; never anything else."""
+"""Whatever stands in a file, it gives cases or complaints with a place; never anything else.
+
+Each test generates ``HARNESS_GENERATED`` files, or 200 that are the same every time.
+"""
 
 from __future__ import annotations
 
 import copy
+import io
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from harness.scenario.cases import read_cases
 from harness.scenario.complaints import Complaint, ScenarioError
@@ -150,7 +156,14 @@ def outcome(file: Path) -> tuple[Sequence[Case], Sequence[Complaint]]:
         return (), error.complaints
 
 
-ORDINARY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+GENERATED = int(os.environ.get("HARNESS_GENERATED", "0"))
+ORDINARY = settings(
+    max_examples=GENERATED or 200,
+    derandomize=not GENERATED,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 @ORDINARY
@@ -176,3 +189,86 @@ def test_broken_scenarios(file: Path, document: Any, indent: int | None, ascii_o
 )
 def test_any_bytes(file: Path, content: bytes) -> None:
     check(file, content)
+
+
+SHIPPED_FILES = sorted((Path(__file__).resolve().parents[2] / "scenarios").rglob("*.yaml"))
+SHIPPED_TEXTS = [file.read_text(encoding="utf-8") for file in SHIPPED_FILES]
+LINES = sorted({line for text in SHIPPED_TEXTS for line in text.splitlines()})
+TOKENS = sorted({token for text in SHIPPED_TEXTS for token in re.findall(r"[\w.|/-]+", text)})
+STROKES = st.one_of(
+    st.sampled_from(" \t\n:,-[]{}#&*!|>'\"%@`?~\\"),
+    st.sampled_from(["<<", "---\n", "\r", "\x00", "\ufeff", "\x85", "𝛆"]),
+)
+NUMBERS = st.one_of(
+    st.integers().map(str),
+    st.floats().map(repr),
+    st.sampled_from(["0", "-1", "1e400", "9" * 4500, "0x1F", "1/0", "-0.0", ".nan", "1_0", "65537", "4294967296"]),
+)
+
+
+def spans(text: str, pattern: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(pattern, text)] or [(0, 0)]
+
+
+@st.composite
+def mutated(draw) -> str:
+    """A shipped scenario with a few slips of the hand: in characters, words, numbers, lines and indentation."""
+    text = draw(st.sampled_from(SHIPPED_TEXTS))
+    for _ in range(draw(st.integers(1, 4))):
+        slip = draw(st.sampled_from(["stroke", "cut", "word", "number", "drop", "repeat", "alien", "indent", "end"]))
+        place = draw(st.integers(0, len(text)))
+        if slip == "stroke":
+            text = text[:place] + draw(STROKES) + text[place:]
+        elif slip == "cut":
+            text = text[:place] + text[place + draw(st.integers(1, 9)) :]
+        elif slip == "end":
+            text = text[:place]
+        elif slip in ("word", "number"):
+            start, stop = draw(st.sampled_from(spans(text, r"[A-Za-z_][\w.-]*" if slip == "word" else r"[\d.]+")))
+            text = text[:start] + draw(st.sampled_from(TOKENS) | WORDS if slip == "word" else NUMBERS) + text[stop:]
+        else:
+            lines = text.splitlines(keepends=True) or [""]
+            number = draw(st.integers(0, len(lines) - 1))
+            line = lines[number]
+            lines[number] = {
+                "drop": "",
+                "repeat": line + line,
+                "alien": line + draw(st.sampled_from(LINES)) + "\n",
+                "indent": " " * draw(st.integers(0, 5)) + line.lstrip(),
+            }[slip]
+            text = "".join(lines)
+    return text
+
+
+@ORDINARY
+@given(mutated())
+def test_shipped_scenarios_with_slips_of_the_hand(file: Path, text: str) -> None:
+    check(file, text.encode(errors="surrogatepass"))
+
+
+KEYS = st.sampled_from(
+    ["summary", "kind", "tags", "model", "data", "attack", "training", "subjects", "matrix", "expect"]
+)
+PARTS = st.recursive(
+    st.one_of(WORDS, st.sampled_from(TOKENS), st.integers(-2, 99), st.floats(), st.none(), st.booleans()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(KEYS, st.sampled_from(TOKENS), st.integers(0, 3), st.booleans()), inner, max_size=4),
+    ),
+    max_leaves=25,
+)
+
+
+@ORDINARY
+@given(
+    document=st.one_of(st.dictionaries(st.one_of(KEYS, st.sampled_from([*SETTINGS])), PARTS, max_size=10), PARTS),
+    flow=st.sampled_from([True, False, None]),
+    indent=st.integers(2, 7),
+    width=st.sampled_from([20, 80, 1000]),
+)
+def test_any_yaml(file: Path, document: Any, flow: bool | None, indent: int, width: int) -> None:
+    """In the hand of another program: flow and block style, folded lines, anchors of what stands twice."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.indent, yaml.width = flow, indent, width
+    yaml.dump(document, stream := io.BytesIO())
+    check(file, stream.getvalue())
