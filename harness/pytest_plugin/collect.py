@@ -126,7 +126,7 @@ def _items(parent: pytest.Collector, case: Case) -> Iterator[ComparisonItem]:
         item.extra_keyword_matches.add(case.id)
         for mark in marks:
             item.add_marker(mark)
-        if parent.config.pluginmanager.hasplugin("xdist"):
+        if "xdist_group" in parent.config.stash[MARKS]:
             # For --dist loadgroup. A bracket in the name of a group would keep pytest-xdist from seeing it.
             item.add_marker(pytest.mark.xdist_group(name=re.sub(r"[\[\]@]", "_", case.id)))
         yield item
