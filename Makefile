@@ -49,10 +49,10 @@ compare: environment
 test: environment
 	@'$(BIN)/python' -m pytest $(ARGS)
 
-# The same scenarios under TensorFlow 2.15 and under the one of the default environment, and then array against array.
+# The same problems under TensorFlow 2.15 and under the one of the default environment, and then array against array.
 compare-tf215: environment environment-tf215
-	@'$(BIN_TF215)/harness' run scenarios --report-dir reports/tensorflow-2.15 $(ARGS)
 	@'$(BIN)/harness' run scenarios --report-dir reports/latest $(ARGS)
+	@'$(BIN_TF215)/harness' run scenarios --report-dir reports/tensorflow-2.15 --weights-of reports/latest $(ARGS)
 	@'$(BIN)/harness' diff reports/tensorflow-2.15 reports/latest
 
 mutants: environment

@@ -36,6 +36,9 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail also for what is unstated, and for what vanished from the baseline.")
     ] = False,
+    weights_of: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Take the cases' weights from this run folder.")
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Compute everything anew, whatever earlier runs left.")
     ] = False,
@@ -62,14 +65,20 @@ def run(
     from harness.cli.github import tell_github
     from harness.engine.baseline import Scope, standing
     from harness.engine.baseline_file import read_baseline
-    from harness.engine.record import save_run
+    from harness.engine.record import load_run, save_run
     from harness.engine.run import Options, complete, execute
     from harness.engine.store import alone_in, must_be_writable, store_folder
     from harness.report.grade import strict_sentence
     from harness.report.terminal import TerminalListener
     from harness.report.write import write_reports
 
-    options = Options(store=store_folder(report_dir), jobs=jobs or os.cpu_count() or 1, timeout=timeout, fresh=fresh)
+    options = Options(
+        store=store_folder(report_dir),
+        jobs=jobs or os.cpu_count() or 1,
+        timeout=timeout,
+        fresh=fresh,
+        weights_of=load_run(weights_of) if weights_of else None,
+    )
     must_be_writable(report_dir)
     accepted = read_baseline(baseline) if baseline else None
     every = load_cases(files, allow_outside=allow_outside, allow_code=allow_code) if accepted else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,22 +40,33 @@ class Task:
     subject: str = ""
 
 
-def preparation_tasks(cases: Iterable[Case], store: Path) -> list[Task]:
-    """Draw or train the weights, and select the batch, of every case; what several cases share, once."""
+def preparation_tasks(cases: Iterable[Case], store: Path, *, given: Container[str] = ()) -> list[Task]:
+    """Draw or train the weights, and select the batch, of every case; what several cases share, once.
+
+    Args:
+        cases: all of them.
+        store: folder of the store.
+        given: ids of the cases whose weights lie there already.
+    """
     tasks = {}
     for case in cases:
         for kind, key, function in (
             ("weights", fingerprint.weights_key(case), prepare_weights),
             ("batch", fingerprint.batch_key(case), prepare_batch),
         ):
+            if kind == "weights" and case.id in given:
+                continue
             tasks.setdefault((kind, key), Task(kind, key, case, TENSORFLOW_2, function, (store, case)))
     return list(tasks.values())
 
 
-def problem_of(case: Case, records: Mapping[tuple[str, str], Mapping[str, Any]]) -> Problem:
-    """The problem of a case, from the records of the preparation tasks by kind and key."""
+def problem_of(
+    case: Case, records: Mapping[tuple[str, str], Mapping[str, Any]], *, weights: str | None = None
+) -> Problem:
+    """The problem of a case, from the records of the preparation tasks by kind and key, or with these weights."""
     batch = records["batch", fingerprint.batch_key(case)]
-    return Problem(records["weights", fingerprint.weights_key(case)]["arrays"], batch["arrays"], batch["classes"])
+    own = weights or records["weights", fingerprint.weights_key(case)]["arrays"]
+    return Problem(own, batch["arrays"], batch["classes"])
 
 
 def outcome_tasks(

@@ -15,7 +15,7 @@ from harness.engine.comparing import compare_case
 from harness.engine.describe import describe_own_subjects, describe_subjects
 from harness.engine.events import CaseJudged, Damaged, Event, Finished, OutcomeReady, Planned, ProblemReady, Progressed
 from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problem_of
-from harness.engine.record import CaseRecord, Run
+from harness.engine.record import CaseRecord, Run, take_weights
 from harness.engine.schedule import Ahead, Done, run_tasks, worker_limits
 from harness.engine.store import Store
 from harness.engine.work import Problem
@@ -39,6 +39,8 @@ class Options:
         memory: bytes that one worker may take; one that takes more is stopped, at the cost of its own outcome.
             ``None``: its share of four fifths of the machine's, and never less than 2 GiB.
         against: a subject; only the pairs that it is one of are compared. ``None``: every pair.
+        weights_of: an earlier run, on whose weights the same cases run: training before the attack comes to other last
+            bits under another version of TensorFlow.
     """
 
     store: Path
@@ -48,6 +50,7 @@ class Options:
     tolerance: Tolerance = field(default_factory=Tolerance)
     memory: int | None = None
     against: str | None = None
+    weights_of: Run | None = None
 
 
 def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None = None) -> Generator[Event, None, None]:
@@ -121,7 +124,8 @@ def _prepare(
     options: Options,
 ) -> Generator[Event, None, dict[str, Problem]]:
     """Gets the weights and the batch of every case. Returns the problems by case id."""
-    tasks = preparation_tasks(cases, store.root)
+    given = take_weights(options.weights_of, cases, store) if options.weights_of else {}
+    tasks = preparation_tasks(cases, store.root, given=given)
     yield Planned(problems=len(tasks), outcomes=sum(len(case.subjects) for case in cases))
     records: dict[tuple[str, str], Mapping[str, Any]] = {}
     failures = []
@@ -139,7 +143,7 @@ def _prepare(
         yield ProblemReady(done.task.case)
     if failures:
         raise HarnessError("\n".join(failures))
-    return {case.id: problem_of(case, records) for case in cases}
+    return {case.id: problem_of(case, records, weights=given.get(case.id)) for case in cases}
 
 
 def _warm_up(

@@ -3,12 +3,13 @@
 import json
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
 from harness.engine.events import Finished, OutcomeReady
 from harness.engine.record import load_run, save_run
-from harness.engine.run import Options, execute
+from harness.engine.run import Options, complete, execute
 from harness.subjects import cleverhans_v3
 from harness.vocabulary import Expectation, HarnessError, Location, Verdict
 
@@ -225,3 +226,33 @@ def test_expectations_decide_the_status(make_case, first, store, run_cases):
     assert [record.comparisons[0].status for record in run.cases] == ["expected", "unexpected", "expected"]
     assert run.cases[0].comparisons[1].status == "unstated"
     assert (run.totals["expected"], run.totals["unexpected"], run.totals["unstated"]) == (2, 1, 6)
+
+
+@pytest.fixture(scope="module")
+def pretrained(make_case, first):
+    model = first.cases[0].case.model
+    settings = {"epochs": 1, "optimizer": {"sgd": 0.1}, "batch_size": 32, "seed": 0}
+    return [
+        make_case(
+            name, attack={}, subjects=("reference-nsl",), model={**model, **({"pretrain": settings} if own else {})}
+        )
+        for name, own in (("trained", True), ("drawn", False))
+    ]
+
+
+def test_weights_that_were_trained_can_be_taken_from_an_earlier_run(pretrained, store, run_cases, tmp_path):
+    """Another TensorFlow trains them to other last bits; here the earlier run is given other weights altogether."""
+    own = run_cases(pretrained, store, jobs=1)
+    other = own.store.put_arrays(
+        {name: 2 * array for name, array in own.arrays(own.cases[0].identity["weights"]).items()}
+    )
+    records = tuple(replace(record, identity={**record.identity, "weights": other}) for record in own.cases)
+    earlier = save_run(replace(own, cases=records), tmp_path / "earlier")
+    taken = complete(execute(pretrained, Options(store=tmp_path / "store", jobs=1, weights_of=earlier)), lambda _: None)
+    hashes = [[record.identity["weights"] for record in run.cases] for run in (own, taken)]
+    assert hashes[1] == [other, hashes[0][1]], "only those that were trained are taken"
+    assert taken.cases[0].outcomes[0].arrays != own.cases[0].outcomes[0].arrays
+
+    next((tmp_path / "earlier" / "arrays").glob(f"{other}*")).write_bytes(b"")
+    with pytest.raises(HarnessError, match="missing or damaged"):
+        next(execute(pretrained, Options(store=tmp_path / "store", jobs=1, weights_of=earlier)))
