@@ -67,7 +67,9 @@ class Loop:
         arguments = {"features": x, "labels": labels, "model": model, "loss_fn": self.loss_fn}
         arguments |= {"sample_weights": weights, "adv_config": self.config, "model_kwargs": kwargs}
         arguments |= {"labeled_loss": labeled_loss, "gradient_tape": tape_x}
-        adv_loss = self.adversarial_loss(**self.arguments_for(arguments))
+        adv_loss = tf.convert_to_tensor(self.adversarial_loss(**self.arguments_for(arguments)))
+        if adv_loss.shape.rank:
+            raise ValueError(f"returned a loss of shape {tuple(adv_loss.shape)}; it must be one number")
         objective = self.objective
         total_loss = labeled_loss + objective.adversarial * adv_loss if objective.clean else adv_loss
         return Losses(labeled_loss, adv_loss, total_loss)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.abc
 import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness.subjects.nsl_call import make_nsl_importable
@@ -103,22 +105,29 @@ def find_function(name: str) -> OwnFunction:
     # Python compares bytecode with its source by size and whole seconds: of a quick edit it would run the old code.
     sys.dont_write_bytecode = True
     try:
-        make_nsl_importable()  # the user's code may want it
+        sys.meta_path.insert(0, _BeforeNsl())  # the user's code may want it
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # the user's code may raise anything when it is imported
         why = f"{type(error).__name__}: {error}"
         raise HarnessError(
-            f"subject {name}: the module {module_name} cannot be imported: {why}. It is looked for in {sys.path[0]} "
-            f"and where this Python ({sys.executable}) has its packages."
+            f"subject {name}: the module {module_name} cannot be imported: {why}. It is looked for in {Path.cwd()} and "
+            f"among the packages of {sys.executable}: go to the folder that holds it, or install it."
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        what = "has no" if function is None else "cannot be called:"
-        raise HarnessError(
-            f"subject {name}: {module_name} ({getattr(module, '__file__', None) or 'a namespace'}) {what} "
-            f"{function_name}.{_alternatives(module, function_name)}"
-        )
+        wrong = f"{function_name} cannot be called: it is no function" if function else f"there is no {function_name}"
+        place = getattr(module, "__file__", None) or module_name
+        raise HarnessError(f"subject {name}: {wrong} in {place}.{_alternatives(module, function_name)}")
     return recognised(name, function)
+
+
+class _BeforeNsl(importlib.abc.MetaPathFinder):
+    """Makes NSL importable once somebody wants it. Not before: loading TensorFlow takes seconds, a wrong name none."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """Finds nothing itself."""
+        if fullname == "neural_structured_learning":
+            make_nsl_importable()
 
 
 def recognised(name: str, function: Callable[..., Any]) -> OwnFunction:
@@ -137,8 +146,8 @@ def recognised(name: str, function: Callable[..., Any]) -> OwnFunction:
     strange += [one.name for one in parameters if one.kind is one.POSITIONAL_ONLY]
     if strange:
         raise HarnessError(
-            f"subject {name}: {_listed(strange)} cannot be given by keyword or has no default, and "
-            f"{signature.original} has no such parameter. Give it a default."
+            f"subject {name}: {signature.original} has no parameter {_listed(strange)}: nothing can be given for it. "
+            "Give it a default, and let it be given by keyword."
         )
     takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters)
     return OwnFunction(name, function, signature, names, required, takes_any)
