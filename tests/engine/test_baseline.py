@@ -9,6 +9,7 @@ import pytest
 
 from harness.engine.baseline import Scope, accept, prune, standing
 from harness.engine.baseline_file import Baseline
+from harness.engine.choosing import choose_cases
 from harness.engine.record import load_run, save_run
 from harness.engine.standing import GROUPS
 from harness.report.grade import run_fails
@@ -230,6 +231,16 @@ def test_a_divergence_that_is_as_it_was_keeps_its_reason_unless_its_case_is_name
     assert reason(5, reason="second", named=True) == reason(30, reason="second") == ("second", "")
     with pytest.raises(HarnessError, match="--reason"):
         reason(30)  # another divergence, of which the old reason says nothing
+
+
+def test_a_case_is_meant_by_its_id_first_and_then_by_an_expression():
+    ids = ["defaults", "step-defaults", "tabular[norm=l2]"]
+    assert choose_cases(ids, ["defaults"], everything=False) == {"defaults": True}
+    assert choose_cases(ids, ["default"], everything=False) == {"defaults": False, "step-defaults": False}
+    chosen = choose_cases(ids, ["step or l2", "tabular[norm=l2]"], everything=True)
+    assert chosen == {"defaults": False, "step-defaults": False, "tabular[norm=l2]": True}
+    with pytest.raises(HarnessError, match="Did you mean 'defaults'"):
+        choose_cases(ids, ["defalts"], everything=False)
 
 
 def test_a_run_keeps_how_it_stands_and_reads_back_without(synthetic, record, accepted, tmp_path):

@@ -174,6 +174,14 @@ def test_other_problems_pass_only_where_they_are_allowed_and_hide_no_verdict(run
     assessment = assess(found, allow_other_problems=True)
     assert [one.subject for one in assessment.failing] == ["nsl|cleverhans-v4"]
     assert len(assessment.other_problems) == 2
+    drifted = difference(run(0, 0), run(3, 3), Tolerance())
+    assert len(assess(drifted, allow_other_problems=True).failing) == 2
+
+
+def test_brackets_of_an_id_are_no_pattern(run, known):
+    found = difference(run(0, 0, name="case[x=1]"), run(3, 3, name="case[x=1]"), Tolerance())
+    assert assess(found, known("case[x=1] * known\n")).failing == ()
+    assert len(assess(found, known("case.x=1. * another\n")).failing) == 2
 
 
 @pytest.mark.parametrize("text", ["case", "case nsl", "case nsl #", "case # because"])
