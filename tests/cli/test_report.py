@@ -43,7 +43,10 @@ def test_json_is_the_run_itself(folder):
     assert json.loads(report(folder, "--format", "json").stdout) == json.loads((folder / "run.json").read_bytes())
 
 
-@pytest.mark.parametrize(("form", "start"), [("html", "<!doctype html>"), ("md", "# 1 comparison, and no scenario")])
+@pytest.mark.parametrize(
+    ("form", "start"),
+    [("html", "<!doctype html>"), ("md", "# 1 comparison, and no scenario"), ("junit", "<?xml version=")],
+)
 def test_a_page_can_go_to_a_file(folder, tmp_path, form, start):
     done = report(folder, "--format", form, "-o", tmp_path / "page")
     assert (done.returncode, done.stdout) == (0, "")

@@ -33,7 +33,7 @@ tags: [smoke]
 model: {layers: [{dense: 3}]}
 data: {source: iris, batch: 12}
 attack: {epsilon: 0.1, norm: linf}
-subjects: [nsl, cleverhans-v4, cleverhans-v3]
+subjects: [nsl, cleverhans-v4, reference-cleverhans]
 """
 FAILS = "scenarios/matrix.yaml::matrix::nsl|reference-float64[norm=l2]"
 DIVERGES = "scenarios/plain.yaml::plain::nsl|cleverhans-v4"
