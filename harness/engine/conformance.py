@@ -161,7 +161,7 @@ def _stated(one: Asked, like: str) -> CaseRecord:
     )
 
 
-_KNOWN = re.compile(r"(\S+)\s+(?:#\s*)?(\S.*)")
+_BETWEEN = re.compile(r"\s*#\s*|\s+")
 
 
 def read_known(path: Path, ids: Sequence[str]) -> dict[str, str]:
@@ -202,8 +202,8 @@ def read_known(path: Path, ids: Sequence[str]) -> dict[str, str]:
 
 
 def _parts(line: str) -> tuple[str, str]:
-    match = _KNOWN.fullmatch(line)
-    return (match[1], match[2]) if match else (line.partition("#")[0].strip(), "")
+    case, *reason = _BETWEEN.split(line, maxsplit=1)
+    return case, reason[0] if reason else ""
 
 
 def _shown(text: str) -> str:

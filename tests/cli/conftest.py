@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -31,14 +32,20 @@ def scenarios(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def harness(scenarios: Path) -> Harness:
-    """Runs ``harness`` with arguments in that folder. ``after`` is Python that runs when the command has returned."""
+@pytest.fixture(scope="session")
+def harness_in() -> Harness:
+    """Runs ``harness`` in a folder with arguments. ``after`` is Python that runs when the command has returned."""
 
-    def harness(*arguments: str, after: str = "") -> subprocess.CompletedProcess[str]:
+    def harness(folder: Path, *arguments: str, after: str = "") -> subprocess.CompletedProcess[str]:
         code = f"from harness.cli.main import main; main(); {after}"
         environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "100", "NO_COLOR": "1"}
         command = [sys.executable, "-c", code, *arguments]
-        return subprocess.run(command, cwd=scenarios, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
     return harness
+
+
+@pytest.fixture
+def harness(scenarios: Path, harness_in: Harness) -> Harness:
+    """The same in the working folder."""
+    return functools.partial(harness_in, scenarios)
