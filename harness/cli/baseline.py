@@ -54,7 +54,7 @@ def _accept(parsed: argparse.Namespace) -> None:
     _refuse_in_ci(os.environ)
     reason, expires = " ".join(parsed.reason.split()), _day(parsed.expires)
 
-    from harness.engine.baseline import accept
+    from harness.engine.accepting import accept
     from harness.engine.choosing import choose_cases
     from harness.engine.record import load_run
     from harness.report.standing import accepted_lines
@@ -82,7 +82,8 @@ def _show(parsed: argparse.Namespace) -> None:
 def _prune(parsed: argparse.Namespace) -> None:
     _refuse_in_ci(os.environ)
 
-    from harness.engine.baseline import Scope, prune
+    from harness.engine.accepting import prune
+    from harness.engine.baseline import Scope
     from harness.engine.record import load_run
     from harness.report.standing import pruned_lines
     from harness.scenario.select import load_cases

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.engine.baseline import Acceptance
+from harness.engine.accepting import Acceptance
 from harness.engine.baseline_file import Accepted, Baseline, scenario_of
 from harness.engine.standing import GROUPS, Deviation, Standing
 from harness.report.markdown_text import code, escaped, sentence

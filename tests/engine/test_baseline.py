@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.baseline import Scope, accept, prune, standing
+from harness.engine.accepting import accept, prune
+from harness.engine.baseline import Scope, standing
 from harness.engine.baseline_file import Baseline
 from harness.engine.choosing import choose_cases
 from harness.engine.record import load_run, save_run

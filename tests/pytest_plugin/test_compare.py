@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.baseline import accept
+from harness.engine.accepting import accept
 from harness.engine.baseline_file import Accepted, Baseline, write_baseline
 from harness.engine.record import load_run
 from harness.vocabulary import Verdict

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.engine.baseline import Scope, accept, standing
+from harness.engine.accepting import accept
+from harness.engine.baseline import Scope, standing
 from harness.engine.baseline_file import Accepted, Baseline
 from harness.engine.standing import Standing
 from harness.report.headline import headline, unexpected, unstated
