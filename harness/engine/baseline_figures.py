@@ -85,7 +85,7 @@ def figures_of(kind: Kind, comparison: Comparison, outcomes: Mapping[str, Outcom
     if comparison.verdict is not Verdict.DIVERGED:
         return {}
     metrics = comparison.metrics
-    numbers = {name: _rounded(metrics[name]) for name in ROOMS[kind]}
+    numbers = {name: _rounded(metrics.get(name)) for name in ROOMS[kind]}
     words: dict[str, Figure] = {"answer": answer_over_seeds(comparison), "nonfinite": _nonfinite(metrics)}
     unsaid = {name for name in _ABSENT_WHEN_ZERO if numbers.get(name) == 0}
     return {
