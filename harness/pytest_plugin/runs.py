@@ -17,7 +17,6 @@ from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
 from harness.engine.store import Store, must_be_writable, store_folder
 from harness.engine.workers import Workers, share_of_memory
-from harness.pytest_plugin import reports
 from harness.pytest_plugin.keys import RUNS
 from harness.report.grade import Grade, Grader
 from harness.scenario.select import load_cases
@@ -64,6 +63,8 @@ class Runs:
         self._runs: list[Run] = []
         self._files: dict[str, Path] = {}
         if self._folder and not self._worker:
+            from harness.pytest_plugin import reports
+
             must_be_writable(self._folder)
             reports.forget_parts(self._folder)
 
@@ -143,6 +144,8 @@ class Runs:
                 self._workers.close()
         if self._folder is None:
             return
+        from harness.pytest_plugin import reports
+
         if self._worker:
             if self._runs:
                 reports.keep_part(self._summed(self._runs), self._folder, self._worker)
@@ -191,7 +194,9 @@ class Runs:
             self._found[record.case.id, comparison.left, comparison.right] = (record, comparison)
 
     def _summed(self, runs: Sequence[Run]) -> Run:
-        run = replace(reports.merged(runs, self._cases), store=Store(self._options.store), folder=None)
+        from harness.pytest_plugin.reports import merged
+
+        run = replace(merged(runs, self._cases), store=Store(self._options.store), folder=None)
         return replace(run, standing=standing(run, self._baseline) if self._baseline else None)
 
     def _execute(self, cases: Sequence[Case]) -> Generator[Event, None, None]:

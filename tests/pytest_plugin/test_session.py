@@ -87,9 +87,11 @@ def test_last_failed_and_xdist(first, session, project) -> None:
 @pytest.mark.parametrize(
     ("selection", "ids"),
     [
-        (["-k", "l2 and not float64"], {f"{MATRIX}nsl|cleverhans-v4[norm=l2]"}),
-        (["-m", "tag_skip and perturbation", "-k", "linf"], {one for one in ALL if "=linf" in one}),
-        (["-m", "loss or not harness"], set()),
+        (
+            ["-m", "tag_skip and smoke and perturbation and harness", "-k", "l2 and not float64"],
+            {f"{MATRIX}nsl|cleverhans-v4[norm=l2]"},
+        ),
+        (["--harness-subjects", "nsl, cleverhans-v4"], {one for one in ALL if "nsl|cleverhans-v4" in one}),
         ([FAILS, DIVERGES], {FAILS, DIVERGES}),
         (["test_own.py", "-m", "not tag_skip"], {"test_own.py::test_own", *(one for one in ALL if "plain" in one)}),
     ],
@@ -104,11 +106,6 @@ def test_the_comparisons_of_a_case_are_a_group_to_xdist(session) -> None:
     selection = ("-m", "xdist_group(name='matrix_norm=l2_')")
     shown = session("--harness", "scenarios", "--collect-only", "-q", *selection, plugins=("xdist.plugin",))
     assert collected(shown.stdout) == {one for one in ALL if "=l2" in one}
-
-
-def test_only_some_subjects(session) -> None:
-    shown = session("--harness", "scenarios", "--harness-subjects", "nsl, cleverhans-v4", "--collect-only", "-q")
-    assert collected(shown.stdout) == {one for one in ALL if "nsl|cleverhans-v4" in one}
 
 
 def test_a_scenario_that_is_wrong_is_an_error_in_the_words_of_the_harness(session, tmp_path) -> None:
