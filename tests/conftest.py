@@ -1,5 +1,7 @@
 """Small real cases, and a run of them."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.engine.run import Options, complete, execute
@@ -7,6 +9,7 @@ from harness.vocabulary import Case, Location
 
 from .synthetic import Synthetic
 
+TESTS = Path(__file__).parent
 MODEL = {
     "layers": [{"kind": "dense", "units": 8}, {"kind": "relu"}, {"kind": "dense", "units": 3}],
     "output": "logits",
@@ -14,6 +17,26 @@ MODEL = {
 }
 DATA = {"source": "iris", "split": "test", "batch": 12, "seed": 0}
 ATTACK = {"epsilon": 0.1, "norm": "linf", "labels": "given"}
+
+
+SHARED = ("cli", "engine", "pytest_plugin", "reference", "report", "subjects")
+"""Folders whose tests share fixtures that cost seconds: one process takes a whole folder."""
+
+FIRST = ("test_shipped", "engine", "report", "reference", "subjects")
+"""What takes longest goes first, so that no process is left with it at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """Says which tests one of several processes (pytest -n) is to take together: a folder, or else a file."""
+    own = [item for item in items if item.path.is_relative_to(TESTS)]
+    groups = {item: _group(item.path.relative_to(TESTS).with_suffix("").parts) for item in own}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: FIRST.index(groups[item]) if groups.get(item) in FIRST else len(FIRST))
+
+
+def _group(place):
+    return place[0] if place[0] in SHARED else "/".join(place)
 
 
 @pytest.fixture(scope="session")
