@@ -40,7 +40,7 @@ def conform(
         "reports/conform"
     ),
 ) -> None:
-    """Hold an implementation to a published one: print where it differs, the smallest case first."""
+    """Hold an implementation to a published one, the smallest failure first."""
     from harness.scenario.paths import shipped_scenarios
     from harness.scenario.select import check_subject, load_cases
 

@@ -21,14 +21,14 @@ def parser(command: str, summary: str) -> argparse.ArgumentParser:
 
 def add_files(arguments: argparse.ArgumentParser) -> None:
     """Which scenario files, and what they may do."""
-    from harness.scenario.select import DEFAULT_PATHS  # here, for the commands that read no scenario
+    from harness.scenario.select import default_paths  # here, for the commands that read no scenario
 
     arguments.add_argument(
         "paths",
         nargs="*",
         metavar="PATH",
-        default=list(DEFAULT_PATHS),
-        help="scenario files, or folders that hold some (default: scenarios)",
+        default=default_paths(),
+        help="scenario files, or folders that hold some (default: scenarios, or where there is none, the shipped ones)",
     )
     arguments.add_argument(
         "--allow-outside", action="store_true", help="let scenarios name files outside of their own folder"

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 def run(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios")
+        list[Path] | None,
+        typer.Argument(help="Scenario files or folders.", show_default="scenarios, else the shipped ones"),
     ] = None,
     keyword: Annotated[
         str, typer.Option("-k", metavar="EXPR", help="Only cases whose id matches, e.g. 'l2 and not clip'.")
     ] = "",
     tag: Annotated[str, typer.Option("-t", "--tag", metavar="TAG", help="Only scenarios with this tag.")] = "",
-    subjects: Annotated[str, typer.Option(metavar="A,B", help="Only these subjects.")] = "",
+    subjects: Annotated[str, typer.Option(metavar="A,B", help="Only these subjects; yours as module:function.")] = "",
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Workers.", show_default="one a core")
     ] = None,
@@ -48,11 +49,11 @@ def run(
     ] = False,
 ) -> None:
     """Run scenarios on every subject and report which of them agree."""
-    from harness.scenario.select import load_cases
+    from harness.scenario.select import default_paths, load_cases
 
     if allow_code:
         sys.path.insert(0, str(Path.cwd()))  # where a user's package lies; workers inherit it
-    files = paths or [Path("scenarios")]
+    files = paths or default_paths()
     cases = load_cases(
         files,
         keyword=keyword or None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.scenario.cases import read_cases
 from harness.scenario.complaints import Complaint, ScenarioError, did_you_mean
 from harness.scenario.keyword import parse_keyword
-from harness.scenario.paths import Permissions
+from harness.scenario.paths import Permissions, shipped_scenarios
 from harness.vocabulary import SUBJECTS, Case, HarnessError, Location, is_own
 
 DEFAULT_PATHS = ("scenarios",)
@@ -54,6 +54,16 @@ def load_cases(
     if parsed is not None:
         cases = _with_keyword(cases, [case for case in cases if parsed.matches(case.id)], str(keyword))
     return cases if subjects is None else _restricted(cases, subjects)
+
+
+def default_paths() -> list[Path]:
+    """What a command reads that is told no path: the folder ``scenarios`` where the user stands, else the shipped ones.
+
+    Raises:
+        HarnessError: there is neither.
+    """
+    here = [Path(path) for path in DEFAULT_PATHS]
+    return here if all(path.exists() for path in here) else [shipped_scenarios()]
 
 
 def find_files(paths: Iterable[str | Path]) -> list[Path]:

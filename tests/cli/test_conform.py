@@ -196,6 +196,13 @@ def test_a_scenario_that_names_code_needs_leave_and_the_user_does_not(folder, ha
     assert harness_in(folder, "list", "own", "--subjects", "my_package.attacks:fgsm,cleverhans-v4").returncode == 0
 
 
+def test_without_a_folder_of_scenarios_the_shipped_ones_are_meant(tmp_path, harness_in):
+    listed = harness_in(tmp_path, "list", "-k", "tabular", "--subjects", "a.b:c,nsl")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == [
+        f"tabular[norm={n}]" for n in ("linf", "l2", "l1")
+    ]
+
+
 def test_an_own_subject_of_the_command_line_takes_part_in_every_case(make_case):
     from harness.scenario.select import load_cases
 
