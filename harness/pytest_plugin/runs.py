@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -50,8 +50,9 @@ class Runs:
         self._strict = bool(option("harness_strict"))
         file = option("harness_baseline")
         self._baseline = read_baseline(Path(config.invocation_params.dir, file)) if file else None
-        self._worker: str = getattr(config, "workerinput", {}).get("workerid", "")
-        jobs = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+        shared: Mapping[str, Any] = getattr(config, "workerinput", {})  # pytest-xdist puts it there
+        self._worker: str = shared.get("workerid", "")
+        jobs = max(1, (os.cpu_count() or 1) // shared.get("workercount", 1))
         store = store_folder(self._folder or config.rootpath / "reports" / "latest")
         self._options = Options(store=store, jobs=jobs)
         self._workers: Workers | None = None

@@ -70,11 +70,12 @@ def session(project: Path) -> Session:
         ]
         code = f"import sys, pytest; status = pytest.main(sys.argv[1:]); {after or 'pass'}; sys.exit(status)"
         # Not by its entry point, which an environment has that was made after this checkout only.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         variables = {"PYTHONPATH": str(CHECKOUT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200"}
         return subprocess.run(
             [sys.executable, "-c", code, *named, "--strict-markers", *arguments],
             cwd=folder,
-            env={**os.environ, **variables, "HARNESS_STORE": str(project / "store")},
+            env={**inherited, **variables, "HARNESS_STORE": str(project / "store")},
             capture_output=True,
             text=True,
             check=False,
