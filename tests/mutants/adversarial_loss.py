@@ -71,10 +71,6 @@ attack_in_inference = defect(
         )
     ),
 )
-pass_of_its_own = defect(
-    "attack on another pass than that of the clean loss: other units drop out",
-    Steps(gradient=lambda call: anew(call, lambda output: call.loss_fn(call.labels, output, call.weights))),
-)
 universal = defect(
     "one gradient for the whole batch",
     Steps(gradient=lambda call: [tf.zeros_like(one) + tf.reduce_mean(one, 0, keepdims=True) for one in by_tape(call)]),

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tests.mutants.adversarial_loss_steps import (
     FLOOR,
     Steps,
+    anew,
     by_tape,
     like,
     rewriting,
@@ -101,4 +102,8 @@ in_double_precision = rewriting(
             for one in gradients
         ]
     ),
+)
+works_it_out_itself = rewriting(
+    "works the clean loss out for itself",
+    Steps(gradient=lambda call: anew(call, lambda output: call.loss_fn(call.labels, output, call.weights))),
 )

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from harness.engine.conformance import Asked, conformance
 from harness.engine.events import Event
-from harness.engine.record import CaseRecord
+from harness.engine.record import Run
 from harness.engine.run import Options, complete, execute
 from harness.engine.workers import Workers
-from harness.vocabulary import YARDSTICK, Case, Comparison, Kind, Outcome, Verdict
+from harness.vocabulary import YARDSTICK, Case, Kind, Outcome
 from tests.mutants.kinds import Mutant
 
 
@@ -43,28 +42,26 @@ class Found:
 
     Attributes:
         mutant: itself.
-        against: its comparisons with the original by case id, in every case that the original computes, the smallest
-            case first.
+        asked: in every case that the original computes, as ``harness conform`` asks; smallest case first.
     """
 
     mutant: Mutant
-    against: dict[str, Comparison]
+    asked: tuple[Asked, ...]
 
     @property
-    def told_apart(self) -> dict[str, Comparison]:
-        """The comparisons in which it is not the original."""
-        passed = (Verdict.EQUAL, Verdict.CLOSE)
-        return {case: comparison for case, comparison in self.against.items() if comparison.verdict not in passed}
+    def told_apart(self) -> list[Asked]:
+        """The cases in which it is not the original."""
+        return [one for one in self.asked if not one.conforms]
 
     @property
     def verdicts(self) -> Counter[str]:
         """How often it was told apart, by verdict."""
-        return Counter(str(comparison.verdict) for comparison in self.told_apart.values())
+        return Counter(str(one.comparison.verdict) for one in self.told_apart)
 
     @property
     def as_it_should_be(self) -> bool:
         """Whether a defect is caught, and a rewriting left in peace in at least one case."""
-        return bool(self.against) and bool(self.told_apart) != self.mutant.correct
+        return bool(self.asked) and bool(self.told_apart) != self.mutant.correct
 
 
 def conduct(
@@ -81,50 +78,32 @@ def conduct(
         family: whose original they are held against.
         cases: of any kind; who takes part in them is settled here.
         options: how to run.
-        listen: gets the events.
+        listen: gets the events of the run with the mutants.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
     """
     workers = Workers()
 
-    def run(chosen: Sequence[Case], subjects: tuple[str, ...]) -> list[CaseRecord]:
+    def run(chosen: Sequence[Case], subjects: Sequence[str], listen: Callable[[Event], None]) -> Run:
         taking_part = [replace(case, subjects=(*subjects, family.like, YARDSTICK), expectations={}) for case in chosen]
-        events = execute(taking_part, replace(options, against=family.like), shared=workers)
-        finished = complete(events, listen)
+        finished = complete(execute(taking_part, replace(options, against=family.like), shared=workers), listen)
         if finished.interrupted:
             raise KeyboardInterrupt
-        return sorted(finished.cases, key=_size)
+        return finished
 
     try:
-        of_original = run([case for case in cases if case.kind == family.kind], ())
-        # What the original cannot do, nobody is asked.
-        computed = [record for record in of_original if record.outcome(family.like).status == "ok"]
+        selected = [case for case in cases if case.kind == family.kind and family.like in case.subjects]
+        of_original = run(selected, [], lambda event: None)
+        computed = [record for record in of_original.cases if record.outcome(family.like).status == "ok"]
         asked = [_labels_stated(record.case, record.outcome(family.like)) for record in computed]
-        records = run(asked, tuple(mutant.subject for mutant in mutants))
+        finished = run(asked, [mutant.subject for mutant in mutants], listen)
     finally:
         workers.close()
-    return [
-        Found(
-            mutant,
-            {
-                record.case.id: comparison
-                for record in records
-                for comparison in record.comparisons
-                if mutant.subject in (comparison.left, comparison.right)
-            },
-        )
-        for mutant in mutants
-    ]
+    return [Found(mutant, conformance(finished, mutant.subject, family.like, known={}).asked) for mutant in mutants]
 
 
 def _labels_stated(case: Case, of_original: Outcome) -> Case:
     """The case with the labels that the original takes by itself stated: to a function of its signature nothing else
     is said then, but the yardstick is asked the same question and knows what float32 cannot."""
     return replace(case, attack={**case.attack, "labels": of_original.settings["labels"]})
-
-
-def _size(record: CaseRecord) -> tuple[int, int, str]:
-    """Examples, then settings."""
-    data, point = record.case.data, record.case.point
-    return int(data.get("batch") or np.shape(data.get("x", ()))[0]), len(point), record.case.id

@@ -24,7 +24,7 @@ def table(found: Sequence[Found]) -> str:
             "",
             "| correct rewriting | agrees in | false alarms | verdicts |",
             "| --- | --- | --- | --- |",
-            *(_row(one, len(one.against) - len(one.told_apart)) for one in rewritings),
+            *(_row(one, len(one.asked) - len(one.told_apart)) for one in rewritings),
             "",
             f"{caught} of {len(defects)} defects are caught; {alarms} of {len(rewritings)} correct rewritings are "
             f"taken for one.",
@@ -33,9 +33,9 @@ def table(found: Sequence[Found]) -> str:
 
 
 def _row(one: Found, count: int | str) -> str:
-    cases = ", ".join(f"`{case}`" for case in list(one.told_apart)[:SHOWN])
+    cases = ", ".join(f"`{told.record.case.id}`" for told in one.told_apart[:SHOWN])
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in one.verdicts.most_common())
-    return f"| `{one.mutant.name}`: {one.mutant.what} | {count} of {len(one.against)} | {cases} | {verdicts} |"
+    return f"| `{one.mutant.name}`: {one.mutant.what} | {count} of {len(one.asked)} | {cases} | {verdicts} |"
 
 
 def failures(found: Sequence[Found]) -> str:
@@ -45,5 +45,7 @@ def failures(found: Sequence[Found]) -> str:
         if one.as_it_should_be:
             continue
         lines.append(f"{one.mutant.subject} ({'correct' if one.mutant.correct else 'escaped'}): {one.mutant.what}")
-        lines += [f"  {case}: {told.verdict}: {told.sentence}" for case, told in one.told_apart.items()]
+        lines += [
+            f"  {told.record.case.id}: {told.comparison.verdict}: {told.comparison.sentence}" for told in one.told_apart
+        ]
     return "\n".join(lines)
