@@ -47,7 +47,7 @@ compare: environment
 	@'$(BIN)/harness' run scenarios --report-dir reports/latest $(ARGS)
 
 test: environment
-	@'$(BIN)/python' -m pytest -n logical --dist loadgroup $(ARGS)
+	@'$(BIN)/python' -m pytest -n logical --no-loadscope-reorder $(ARGS)
 
 # The same problems under TensorFlow 2.15 and under the one of the default environment, and then array against array.
 compare-tf215: environment environment-tf215

@@ -9,7 +9,6 @@ from harness.vocabulary import Case, Location
 
 from .synthetic import Synthetic
 
-TESTS = Path(__file__).parent
 MODEL = {
     "layers": [{"kind": "dense", "units": 8}, {"kind": "relu"}, {"kind": "dense", "units": 3}],
     "output": "logits",
@@ -27,16 +26,24 @@ FIRST = ("test_shipped", "engine", "report", "reference", "subjects")
 
 
 def pytest_collection_modifyitems(items):
-    """Says which tests one of several processes (pytest -n) is to take together: a folder, or else a file."""
-    own = [item for item in items if item.path.is_relative_to(TESTS)]
-    groups = {item: _group(item.path.relative_to(TESTS).with_suffix("").parts) for item in own}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: FIRST.index(groups[item]) if groups.get(item) in FIRST else len(FIRST))
+    items.sort(key=lambda item: FIRST.index(_group(item.nodeid)) if _group(item.nodeid) in FIRST else len(FIRST))
 
 
-def _group(place):
-    return place[0] if place[0] in SHARED else "/".join(place)
+def pytest_xdist_make_scheduler(config, log):
+    """Says which tests one of several processes (pytest -n) takes together: those of a folder, or else of a file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return _group(nodeid)
+
+    return Together(config, log)
+
+
+def _group(nodeid):
+    path = Path(nodeid.partition("::")[0]).with_suffix("")
+    parts = path.relative_to("tests").parts if path.is_relative_to("tests") else path.parts
+    return parts[0] if parts[0] in SHARED else "/".join(parts)
 
 
 @pytest.fixture(scope="session")
