@@ -94,3 +94,11 @@ def test_set_up_takes_the_pythons_that_the_package_declares() -> None:
     assert [f"3.{minor}" for minor in range(20) if declared.contains(f"3.{minor}.1")] == PYTHONS
     script = (ENVIRONMENTS / "python.sh").read_text()
     assert f"versions=${{3:-{' '.join(PYTHONS)}}}" in script
+
+
+def test_a_package_takes_every_scenario_along() -> None:
+    """To where ``harness.scenario.paths.shipped_scenarios`` looks when there is no checkout."""
+    files = pyproject()["tool"]["setuptools"]["data-files"]
+    taken = {path for patterns in files.values() for pattern in patterns for path in CHECKOUT.glob(pattern)}
+    assert taken == set((CHECKOUT / "scenarios").rglob("*.yaml"))
+    assert all(folder == f"share/harness/{Path(patterns[0]).parent}" for folder, patterns in files.items())
