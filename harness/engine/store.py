@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -53,31 +53,33 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Keeps other runs from writing to a run folder at the same time: whoever comes later waits and replaces it whole.
 
     Raises:
-        CannotWriteError: when the folder cannot be made or written to.
+        CannotWriteError: when there is no such folder and none can be made.
     """
-    with _lock_file(folder) as lock:  # the system gives the lock back however the process ends
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise CannotWriteError(f"{folder} cannot be written to: {error.strerror or error}.") from error
+    try:
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)  # so does the system, however the process ends
+
+
+def must_be_writable(folder: Path) -> None:
+    """Raises ``CannotWriteError`` when a run folder is none that can be written to: better now than after hours."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise CannotWriteError(f"{folder} cannot be written to: {error.strerror or error}.") from error
 
 
 def store_folder(report_dir: Path) -> Path:
     """Where the store of runs that are reported to a folder lies: beside it, or where ``HARNESS_STORE`` says."""
     return Path(os.environ.get("HARNESS_STORE") or report_dir.parent / ".store").absolute()
-
-
-def must_be_writable(folder: Path) -> None:
-    """Raises ``CannotWriteError`` when a run folder is none that can be written to: better now than after hours."""
-    _lock_file(folder).close()
-
-
-def _lock_file(folder: Path) -> BinaryIO:
-    path = folder / ".lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
-    except OSError as error:
-        raise CannotWriteError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 class Store:

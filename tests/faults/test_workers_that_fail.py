@@ -11,7 +11,7 @@ import pytest
 
 from harness.engine.plan import Task
 from harness.engine.run import Options, complete, execute
-from harness.engine.schedule import run_tasks
+from harness.engine.schedule import Done, run_tasks
 from harness.engine.store import CannotWriteError, Store, write_atomically
 from harness.engine.workers import Workers, share_of_memory
 from harness.subjects.protocol import Environment
@@ -46,7 +46,7 @@ def run(make_case, tmp_path):
     def run(functions):
         tasks = [Task("outcome", name, make_case(name), PLAIN, *call) for name, call in functions.items()]
         found = run_tasks(tasks, store=Store(tmp_path), workers=workers, jobs=1, timeout=4.0, fresh=False)
-        return {done.task.key: done for done in found}
+        return {done.task.key: done for done in found if isinstance(done, Done)}
 
     yield run
     workers.close()
