@@ -28,7 +28,7 @@ unexport PYTHONHOME
 help:
 	@echo 'make compare     run the shipped scenarios on the real libraries; the report is reports/latest/report.html'
 	@echo 'make test        run the tests'
-	@echo 'make test-long   run the property tests of scenario files on thousands of files'
+	@echo 'make test-long   run the property tests of scenario files on ten times as many files'
 	@echo 'make mutants     show that the shipped scenarios catch seeded defects and let correct rewritings pass'
 	@echo 'make compare-tf215  run the shipped scenarios on TensorFlow 2.15 too (Python 3.10 or 3.11), and compare'
 	@echo 'make check       everything that must hold before a change lands: lint and test'
@@ -44,7 +44,7 @@ help:
 	@echo 'VENV=...         the environment, default .venv:      make test VENV=.venv-3.12 PYTHON=python3.12'
 
 compare: environment
-	@'$(BIN)/harness' run scenarios --report-dir reports/latest $(ARGS)
+	@'$(BIN)/harness' run scenarios --report-dir reports/latest --baseline reports/baseline.json $(ARGS)
 
 test: environment
 	@'$(BIN)/python' -m pytest -n logical --no-loadscope-reorder $(ARGS)
@@ -53,7 +53,10 @@ test: environment
 compare-tf215: environment environment-tf215
 	@'$(BIN)/harness' run scenarios --report-dir reports/latest $(ARGS)
 	@'$(BIN_TF215)/harness' run scenarios --report-dir reports/tensorflow-2.15 --weights-of reports/latest $(ARGS)
-	@'$(BIN)/harness' diff reports/tensorflow-2.15 reports/latest
+	@'$(BIN)/harness' diff reports/tensorflow-2.15 reports/latest --known $(PINS)/tensorflow-2.15-known.txt
+
+test-long: environment
+	@HARNESS_GENERATED=2000 '$(BIN)/python' -m pytest tests/scenario/test_properties.py $(ARGS)
 
 mutants: environment
 	@'$(BIN)/python' -m tests.mutants $(ARGS)
