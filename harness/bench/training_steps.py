@@ -106,10 +106,11 @@ def _tensorflow_2(work: Work) -> dict[str, Step]:
     least = _least(models.build())
     reference = reference_nsl.trainer(models, batch, _ATTACK, _TRAINING)
     of_nsl = nsl.trainer(models, batch, _ATTACK, _TRAINING)
+    features = {**batch.inputs, nsl.LABEL: batch.labels}
     return {
         LEAST: lambda: least(x, labels),
         "reference": lambda: reference.compiled(x, labels, None).total,
-        "nsl train_on_batch": lambda: of_nsl.step(batch).total,
+        "nsl train_on_batch": lambda: of_nsl.wrapper.train_on_batch(features, return_dict=True)["loss"],
     }
 
 

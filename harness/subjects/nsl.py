@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,8 @@ LIBRARY = "neural-structured-learning"
 API = "neural_structured_learning.keras.AdversarialRegularization.perturb_on_batch"
 ENVIRONMENT = TENSORFLOW_2
 
-_LABEL = "label"
+LABEL = "label"
+"""The key of the labels in what the wrapper is given."""
 
 
 def version() -> str:
@@ -41,11 +42,11 @@ def perturb(models: Models, batch: Batch, attack: Mapping[str, Any]) -> Perturba
     model = models.get(dtype=batch.dtype)
     labels = labels_for(model, batch, attack)
     config = nsl.configs.make_adv_reg_config(**config_arguments(attack, batch))
-    adversarial_model = nsl.keras.AdversarialRegularization(model, label_keys=[_LABEL], adv_config=config)
+    adversarial_model = nsl.keras.AdversarialRegularization(model, label_keys=[LABEL], adv_config=config)
     reduction = attack.get("loss_reduction", "mean")
     adversarial_model.compile(optimizer="sgd", loss=cross_entropy(output=models.output, reduction=reduction))
 
-    call = timed(lambda: adversarial_model.perturb_on_batch({**batch.inputs, _LABEL: labels}))
+    call = timed(lambda: adversarial_model.perturb_on_batch({**batch.inputs, LABEL: labels}))
     adversarial = {name: np.asarray(call.value[name]) for name in batch.inputs}
     clean_output, adversarial_output = outputs_of(model, batch.inputs, adversarial)
     return Perturbation(
@@ -92,6 +93,8 @@ def _through_wrapper(
 
 def trainer(models: Models, example: Batch, attack: Mapping[str, Any], training: Mapping[str, Any]) -> NslTrainer:
     """See ``Subject.trainer``: ``AdversarialRegularization.compile`` and its own training step."""
+    import tensorflow as tf
+
     nsl = import_nsl()
     refuse(attack, training, _NAME)
     refuse_mode(training, "mode", "training", f"{_NAME}'s training step calls the model in training mode")
@@ -112,7 +115,9 @@ def trainer(models: Models, example: Batch, attack: Mapping[str, Any], training:
         regularization="added" if model.losses else None,
         statistics=statistics_of(model, "training"),
     )
-    return NslTrainer(wrapper, KerasState(model, optimizer), training, settings, defaulted(attack, training))
+    # What train_on_batch compiles and calls. It also makes a data set of every batch, which takes longer than the step.
+    step = tf.function(lambda features: wrapper.train_step((features,)), reduce_retracing=True)
+    return NslTrainer(wrapper, step, KerasState(model, optimizer), training, settings, defaulted(attack, training))
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ class NslTrainer:
     """See ``Trainer``."""
 
     wrapper: Any
+    update: Callable[..., Mapping[str, Any]]
     state: KerasState
     training: Mapping[str, Any]
     settings: Mapping[str, Any]
@@ -131,7 +137,11 @@ class NslTrainer:
 
     def step(self, batch: Batch) -> Losses:
         """See ``Trainer.step``."""
-        figures = self.wrapper.train_on_batch(_features(batch, self.training), return_dict=True)
+        import tensorflow as tf
+
+        self.wrapper.reset_metrics()
+        features = {name: tf.constant(array) for name, array in _features(batch, self.training).items()}
+        figures = {name: figure.numpy() for name, figure in self.update(features).items()}
         return wrapper_losses(figures, self.wrapper.adv_config.multiplier)
 
     def weights(self) -> list[np.ndarray]:
@@ -166,7 +176,7 @@ def _wrapper(
         arguments["multiplier"] = weighting["adversarial"] / weighting["clean"]
     return nsl.keras.AdversarialRegularization(
         model,
-        label_keys=[_LABEL],
+        label_keys=[LABEL],
         sample_weight_key=_SAMPLE_WEIGHT if training.get("sample_weights") else None,
         adv_config=nsl.configs.make_adv_reg_config(**arguments),
     )
@@ -178,7 +188,7 @@ def _loss(output: str, attack: Mapping[str, Any], training: Mapping[str, Any]) -
 
 
 def _features(batch: Batch, training: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    features = {**batch.inputs, _LABEL: labels_for_loss(batch, smoothing=training.get("smoothing", 0.0))}
+    features = {**batch.inputs, LABEL: labels_for_loss(batch, smoothing=training.get("smoothing", 0.0))}
     if batch.sample_weights is not None:
         features[_SAMPLE_WEIGHT] = batch.sample_weights[:, None]
     return features

@@ -297,6 +297,30 @@ def test_every_step_starts_where_the_last_one_ended_and_a_batch_may_be_smaller()
         before = after
 
 
+@pytest.mark.parametrize("name", ["stated", "training-mode", "sample-weights"])
+def test_steps_have_the_bits_of_train_on_batch(name):
+    """Which makes a data set of every batch; the step that it then takes is the one that is taken here."""
+    case, batches = CASES[name], [CASES[name].batch] * 3
+    training = {"optimizer": {**SGD, "kind": "adam", "rate": 0.05}, **case.training}
+    training.pop("mode", None)
+    both = []
+    for of_keras in (True, False):
+        trainer = subject.trainer(case.models, case.batch, case.attack, training)
+        trainer.begin(case.models.weights)
+        multiplier = trainer.wrapper.adv_config.multiplier
+        steps = []
+        for batch in batches:
+            features = subject._features(batch, training)
+            losses = (
+                subject.wrapper_losses(trainer.wrapper.train_on_batch(features, return_dict=True), multiplier)
+                if of_keras
+                else trainer.step(batch)
+            )
+            steps.append((losses_of(losses), trainer.weights()))
+        both.append(bytes_of(steps))
+    assert both[0] == both[1]
+
+
 @pytest.mark.parametrize("kind", ["sgd", "adam", "rmsprop"])
 def test_a_new_beginning_forgets_earlier_steps_and_draws_the_same_numbers(kind):
     optimizer = {**SGD, "kind": kind, "rate": 0.05, "momentum": 0.0 if kind == "adam" else 0.9}
