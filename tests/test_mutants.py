@@ -21,7 +21,7 @@ FGM, ADVERSARIAL_LOSS = FAMILIES
 
 
 def run(family, keyword, store, *names):
-    by_name = {mutant.name: mutant for mutant in mutants_of([family.module])}
+    by_name = {mutant.subject.partition(":")[2]: mutant for mutant in mutants_of([family.module])}
     cases = load_cases([shipped_scenarios()], keyword=keyword)
     return conduct([by_name[name] for name in names], family, cases, Options(store=store, jobs=1))
 
@@ -62,9 +62,10 @@ def test_a_defect_is_caught_where_it_shows_and_a_rewriting_nowhere(attacks):
 def test_the_table_names_the_cases_and_the_verdicts(attacks):
     told = table(attacks)
     assert (
-        "| `sign_of_zero_up`: linf: sign of zero is one | 1 of 3 | `zero-gradients[norm=linf]` | 1 DIVERGED |" in told
+        "| `fgm:sign_of_zero_up`: linf: sign of zero is one | 1 of 3 | `zero-gradients[norm=linf]` | 1 DIVERGED |"
+        in told
     )
-    assert "| `sign_by_cases`: sign by cases | 3 of 3 |  |  |" in told
+    assert "| `fgm:sign_by_cases`: sign by cases | 3 of 3 |  |  |" in told
     assert told.endswith("1 of 1 defects are caught; 0 of 1 correct rewritings are taken for one.")
 
 

@@ -79,8 +79,8 @@ weights_of_ones = rewriting(
     "weights of one where there are none",
     Steps(weights=lambda call: tf.ones([len(call.labels), 1]) if call.weights is None else 1.0 * call.weights),
 )
-finite_by_multiplication = rewriting(
-    "not finite by case", Steps(finite=lambda one: tf.where(tf.abs(one) < float("inf"), one, 0.0))
+finite_by_comparison = rewriting(
+    "finite: less than infinity", Steps(finite=lambda one: tf.where(tf.abs(one) < float("inf"), one, 0.0))
 )
 
 

@@ -24,7 +24,9 @@ sign_of_zero_up = defect("linf: sign of zero is one", Steps(linf=lambda gradient
 sign_of_zero_down = defect(
     "linf: sign of zero is minus one", Steps(linf=lambda gradient: tf.where(gradient > 0, 1.0, -1.0))
 )
-sign_by_division = defect("linf: g / |g|", Steps(linf=lambda gradient: gradient / tf.abs(gradient)))
+sign_by_division = defect(
+    "linf: the gradient divided by its absolute", Steps(linf=lambda gradient: gradient / tf.abs(gradient))
+)
 sign_by_comparison = defect(
     "linf: sign of NaN is zero",
     Steps(linf=lambda gradient: tf.cast(gradient > 0, tf.float32) - tf.cast(gradient < 0, tf.float32)),

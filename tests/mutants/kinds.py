@@ -26,7 +26,8 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        return self.subject.partition(":")[2]
+        """Module and function, without the package."""
+        return self.subject.rpartition(".")[2]
 
 
 def marked(function: Function, what: str, *, correct: bool) -> Function:
