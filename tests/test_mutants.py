@@ -84,3 +84,9 @@ def test_steps_are_told_apart_too(tmp_path):
     found = run(ADVERSARIAL_LOSS, "step-named-inputs and l2", tmp_path, "l2_of_each_input", "joined_length")
     assert [set(verdicts(one)) for one in found] == [{"step-named-inputs[norm=l2]"}] * 2
     assert [one.as_it_should_be for one in found] == [True, True]
+
+
+def test_an_implementation_that_moves_the_statistics_of_the_model_leaves_the_next_one_its_own(tmp_path):
+    keyword = "dropout-and-batch-normalisation and linf"
+    found = run(FGM, keyword, tmp_path, "training_mode", "as_it_stands")
+    assert [list(verdicts(one).values()) for one in found] == [["DIVERGED"], ["EQUAL"]]

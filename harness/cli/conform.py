@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,7 +90,7 @@ def _conform(
 
     described = _described(subject, options, workers)
     like = like or described["like"]
-    asked = questions(cases, subject, like, described["kinds"])
+    asked = _settled(questions(cases, subject, like, described["kinds"]), like, options, workers)
     with TerminalListener() as listener:
         finished = complete(execute(asked, options, shared=workers), listener.handle)
     result = conformance(finished, subject, like, known)
@@ -100,6 +101,21 @@ def _conform(
         print(line)
     print(f"report: {report_dir / 'report.html'}\n\n{conform_markdown(saved, result)}", end="")
     return 130 if finished.interrupted else exit_status(result)
+
+
+def _settled(cases: Sequence[Case], like: str, options: Options, workers: Workers) -> list[Case]:
+    """The cases, with the labels stated that ``like`` takes where a scenario leaves them to it."""
+    from harness.engine.conformance import with_labels_stated
+    from harness.engine.run import complete, execute
+
+    left = [replace(case, subjects=(like,), expectations={}) for case in cases if "labels" not in case.attack]
+    if not left:
+        return list(cases)
+    finished = complete(execute(left, replace(options, against=None), shared=workers), lambda event: None)
+    if finished.interrupted:
+        raise KeyboardInterrupt
+    of_like = {record.case.id: record.outcome(like) for record in finished.cases}
+    return [with_labels_stated(case, of_like[case.id]) if case.id in of_like else case for case in cases]
 
 
 def _described(subject: str, options: Options, workers: Workers) -> dict[str, Any]:

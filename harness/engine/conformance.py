@@ -101,6 +101,17 @@ def questions(cases: Iterable[Case], subject: str, like: str, kinds: Collection[
     return selected
 
 
+def with_labels_stated(case: Case, of_like: Outcome) -> Case:
+    """The case with the labels stated that ``like`` took by itself.
+
+    To a function of its signature nothing else is said then. But the yardstick, which has a default of its own, is
+    asked the same question, and knows what float32 cannot.
+    """
+    if "labels" in case.attack or "labels" not in of_like.settings:
+        return case
+    return replace(case, attack={**case.attack, "labels": of_like.settings["labels"]})
+
+
 def conformance(run: Run, subject: str, like: str, known: Mapping[str, str]) -> Conformance:
     """What a run of ``questions`` says.
 

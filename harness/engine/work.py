@@ -21,7 +21,7 @@ from harness.scenario import models as models_room
 from harness.subjects.protocol import Batch, Perturbation, Subject
 from harness.subjects.registry import load_subject
 from harness.subjects.translate import misfit
-from harness.vocabulary import Case, HarnessError, Outcome, Unsupported, canonical_json, plain
+from harness.vocabulary import Case, HarnessError, Outcome, Unsupported, canonical_json, is_own, plain
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,11 @@ def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str
         if case.kind == "training":
             weights = store.get_arrays(problem.weights)
             return plain(training_outcome(store, subject, implementation, models, Course(batch, arrays), weights, case))
-        perturbation = implementation.perturb(models, batch, case.attack)
+        try:
+            perturbation = implementation.perturb(models, batch, case.attack)
+        finally:
+            if is_own(subject):
+                models.restore()  # a call in training mode moves statistics
         return plain(_stored(store, subject, perturbation, batch, output=models.output))
     except Unsupported as reason:
         return plain(Outcome(subject, "unsupported", reason=str(reason)))

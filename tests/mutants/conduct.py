@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.engine.conformance import Asked, conformance
+from harness.engine.conformance import Asked, conformance, with_labels_stated
 from harness.engine.events import Event
 from harness.engine.record import Run
 from harness.engine.run import Options, complete, execute
 from harness.engine.workers import Workers
-from harness.vocabulary import YARDSTICK, Case, Kind, Outcome
+from harness.vocabulary import YARDSTICK, Case, Kind
 from tests.mutants.kinds import Mutant
 
 
@@ -96,14 +96,8 @@ def conduct(
         selected = [case for case in cases if case.kind == family.kind and family.like in case.subjects]
         of_original = run(selected, [], lambda event: None)
         computed = [record for record in of_original.cases if record.outcome(family.like).status == "ok"]
-        asked = [_labels_stated(record.case, record.outcome(family.like)) for record in computed]
+        asked = [with_labels_stated(record.case, record.outcome(family.like)) for record in computed]
         finished = run(asked, [mutant.subject for mutant in mutants], listen)
     finally:
         workers.close()
     return [Found(mutant, conformance(finished, mutant.subject, family.like, known={}).asked) for mutant in mutants]
-
-
-def _labels_stated(case: Case, of_original: Outcome) -> Case:
-    """The case with the labels that the original takes by itself stated: to a function of its signature nothing else
-    is said then, but the yardstick is asked the same question and knows what float32 cannot."""
-    return replace(case, attack={**case.attack, "labels": of_original.settings["labels"]})
