@@ -105,6 +105,27 @@ def evaluation_key(case: Case, *, data: str, arrays: str) -> str:
     )
 
 
+def bridge_key(case: Case, *, identity: Mapping[str, str], pairs: Any) -> str:
+    """Key of what bridges the pairs of a case, each described by JSON values that name its two sides' results."""
+    code = [path for room in ("explain", "oracle", "reference") for path in (_ROOT / room).glob("*.py")]
+    code += [_ROOT / "engine" / name for name in ("work.py", "comparing.py")] + [_ROOT / "scenario" / "models.py"]
+    code += [_ROOT / "subjects" / name for name in ("keras2.py", "translate.py")]
+    return content_hash(
+        {
+            "kind": case.kind,
+            "model": {name: _with_content(name, value) for name, value in case.model.items()},
+            "identity": dict(identity),
+            "pairs": pairs,
+            "environment": environment(),
+            "code": code_hash(sorted(path for path in code if not path.stem.startswith(_NO_PART_OF_BRIDGES))),
+        }
+    )
+
+
+_NO_PART_OF_BRIDGES = ("cause", "repro", "reduce", "differences", "pages")
+"""How the names of files of ``explain/`` begin that no bridge comes out of."""
+
+
 @functools.cache
 def _code_of(subject: str) -> str:
     """Hash of the files that a subject's outcome comes out of: its own, what subjects share, and the worker's."""

@@ -22,7 +22,7 @@ class Task:
     """One function call in a worker.
 
     Attributes:
-        kind: of its record in the store: ``weights``, ``batch``, ``outcome`` or ``evaluation``.
+        kind: of its record in the store: ``weights``, ``batch``, ``outcome``, ``evaluation`` or ``bridge``.
         key: of its record.
         case: that it is for, or the first of several.
         environment: of the worker.

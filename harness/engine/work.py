@@ -118,12 +118,9 @@ def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str
     """What a subject returns for a case, as a plain ``Outcome``. Whatever the library raises is an outcome, too."""
     store = Store(store_root)
     implementation = load_subject(subject)
-    arrays = store.get_arrays(problem.batch)
-    inputs = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("input/")}
-    batch = Batch(inputs, arrays["labels"], problem.classes, arrays.get("sample_weights"))
-    shapes = tuple((name, array.shape[1:]) for name, array in inputs.items())
     begin = implementation.ENVIRONMENT.begin
-    models = _models(store_root, canonical_json(case.model), problem.weights, shapes, begin)
+    arrays = store.get_arrays(problem.batch)
+    models, batch = in_hand(store_root, case, problem, arrays, begin)
     if not models.declared:
         begin()  # code of the user's may draw random numbers; declared layers draw none outside of training
     try:
@@ -145,6 +142,24 @@ def compute_outcome(store_root: Path, case: Case, problem: Problem, subject: str
         raise  # the machine's state, not the subject's answer: not to be kept for the next run
     except Exception as error:  # a library may raise anything; it costs its one outcome, not the run
         return plain(Outcome(subject, "error", reason=in_one_line(error)))
+
+
+def in_hand(
+    store_root: Path, case: Case, problem: Problem, arrays: Mapping[str, np.ndarray], begin: Callable[[], None]
+) -> tuple[WorkerModels, Batch]:
+    """The models of a case and its batch.
+
+    Args:
+        store_root: of the store.
+        case: the case.
+        problem: what it hands to every subject.
+        arrays: of its batch.
+        begin: see ``Environment``; called where the problem is a new one.
+    """
+    inputs = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("input/")}
+    batch = Batch(inputs, arrays["labels"], problem.classes, arrays.get("sample_weights"))
+    shapes = tuple((name, array.shape[1:]) for name, array in inputs.items())
+    return _models(store_root, canonical_json(case.model), problem.weights, shapes, begin), batch
 
 
 def _stored(store: Store, subject: str, perturbation: Perturbation, batch: Batch, *, output: str) -> Outcome:

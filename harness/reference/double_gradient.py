@@ -81,6 +81,11 @@ class DoubleGradient:
         return gradients, output
 
 
+def exact_gradients(model: Callable[..., Any], features: Features, labels: Any, *, output: str) -> list[tf.Tensor]:
+    """The gradients of ``DoubleGradient.at``, computed plainly: for one call, without a trace."""
+    return _gradients(model, features, tf.convert_to_tensor(labels), output=output, cancelling=False)[:-1]
+
+
 def _check(returned: tf.Tensor) -> None:
     if returned.dtype != tf.float64:
         raise ValueError(f"model: it returns {returned.dtype.name}. The yardstick needs the model in float64.")
