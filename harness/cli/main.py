@@ -29,6 +29,11 @@ COMMANDS = {
     "list": Command("harness.cli.list:main", "argparse", "Show the ids of the selected cases, one line each."),
     "validate": Command("harness.cli.validate:main", "argparse", "Check scenario files and show all errors at once."),
     "schema": Command("harness.cli.schema:main", "argparse", "Print the JSON Schema of scenario files, for editors."),
+    "explain": Command(
+        "harness.cli.explain:main",
+        "argparse",
+        "Say what a cause of a divergence is: who does what, when it matters, how to set the libraries alike.",
+    ),
     "report": Command("harness.cli.report:report", "typer", "Make a report of a finished run again."),
     "conform": Command(
         "harness.cli.conform:conform", "typer", "Hold an implementation to a published one, the smallest failure first."
@@ -38,6 +43,9 @@ COMMANDS = {
     ),
     "diff": Command(
         "harness.cli.diff:main", "argparse", "Compare two runs, of other machines or versions, array by array."
+    ),
+    "reduce": Command(
+        "harness.cli.reduce:main", "argparse", "Make a case smaller while the verdict of a pair, and its cause, stay."
     ),
     "baseline": Command(
         "harness.cli.baseline:main",

@@ -6,26 +6,86 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-NSL = "nsl 1.4.0"
-CLEVERHANS_4 = "cleverhans 4.0.0"
-CLEVERHANS_3 = "cleverhans 3.1.0"
-
 Nature = Literal["default", "convention", "arithmetic", "missing feature", "defect", "measurement"]
+
+NATURES: Mapping[Nature, str] = {
+    "default": "what holds when the user says nothing",
+    "convention": "a choice between forms that are all right",
+    "arithmetic": "the same formula, rounded elsewhere",
+    "missing feature": "one library cannot express it",
+    "defect": "a library does not do what it documents",
+    "measurement": "a word of this tool about what it measured",
+}
+"""What each nature means."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What one library does, where a cause is at work.
+    """What one library does where a cause is at work.
 
     Attributes:
-        library: its name and version: ``NSL``, ``CLEVERHANS_4`` or ``CLEVERHANS_3``.
-        function: where, as a dotted name that can be looked up in the library's source.
-        does: what, in one sentence.
+        library: its name and version, e.g. ``nsl 1.4.0``.
+        module: dotted, as it is imported.
+        name: of the class, function or method in it.
+        line: where that begins in the file, from 1.
+        does: what it does there, in one sentence without its full stop.
     """
 
     library: str
-    function: str
+    module: str
+    name: str
+    line: int
     does: str
+
+    @property
+    def function(self) -> str:
+        """The dotted name of where it is done."""
+        return f"{self.module}.{self.name}"
+
+    @property
+    def link(self) -> str:
+        """The line in the library's repository, at the tag of the version."""
+        return f"https://github.com/{_TREES[self.library]}/{self.module.replace('.', '/')}.py#L{self.line}"
+
+
+_NSL, _CLEVERHANS_4, _CLEVERHANS_3 = "nsl 1.4.0", "cleverhans 4.0.0", "cleverhans 3.1.0"
+_TREES = {
+    _NSL: "tensorflow/neural-structured-learning/blob/v1.4.0",
+    _CLEVERHANS_4: "cleverhans-lab/cleverhans/blob/v4.0.0",
+    _CLEVERHANS_3: "cleverhans-lab/cleverhans/blob/v3.1.0",
+}
+
+
+def nsl(module: str, name: str, line: int, does: str) -> Behaviour:
+    """What NSL does. ``module`` is what follows the package's name."""
+    return Behaviour(_NSL, f"neural_structured_learning.{module}", name, line, does)
+
+
+def cleverhans_4(module: str, name: str, line: int, does: str) -> Behaviour:
+    """What CleverHans 4.0.0 does."""
+    return Behaviour(_CLEVERHANS_4, f"cleverhans.{module}", name, line, does)
+
+
+def cleverhans_3(module: str, name: str, line: int, does: str) -> Behaviour:
+    """What CleverHans 3.1.0 does."""
+    return Behaviour(_CLEVERHANS_3, f"cleverhans.{module}", name, line, does)
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """Where a cause can be measured.
+
+    Attributes:
+        scenario: the shipped scenario's name.
+        where: settings of its matrix at which nothing but the cause is at work, dotted name to value.
+        pair: the two subjects between which it is; empty for any two libraries.
+        beside: codes of causes that are at work there all the same: no shipped scenario has it alone.
+    """
+
+    scenario: str
+    where: Mapping[str, Any] = field(default_factory=dict)
+    pair: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,25 +95,25 @@ class Cause:
     Attributes:
         code: stable, never reused; in ``run.json`` as ``comparisons[].causes[].code``.
         title: one line.
-        nature: ``default``: what holds when the user says nothing. ``convention``: a choice between forms that are all
-            right. ``arithmetic``: the same formula, rounded elsewhere. ``missing feature``: one side cannot express it.
-            ``defect``: a side does not do what it documents. ``measurement``: a word of this harness about what it saw.
-        behaviours: what each library does.
+        nature: see ``NATURES``.
+        libraries: what each library does.
         matters: when it matters, and how much.
         alike: how to set the libraries alike.
-        scenario: the shipped scenario that isolates it; empty for what no scenario can.
-        where: the settings of the scenario's matrix at which nothing else is at work.
-        beside: codes of the causes that are at work there all the same.
-        option: what stands for it in ``harness.reference``; empty where nothing does.
+        isolation: where it is measured; None for what no shipped scenario can have.
+        option: what stands for it in ``harness.reference``, as ``Class.field`` or ``function``; empty where nothing
+            does.
     """
 
     code: str
     title: str
     nature: Nature
-    behaviours: tuple[Behaviour, ...] = ()
-    matters: str = ""
-    alike: str = ""
-    scenario: str = ""
-    where: Mapping[str, Any] = field(default_factory=dict)
-    beside: tuple[str, ...] = ()
+    libraries: tuple[Behaviour, ...]
+    matters: str
+    alike: str
+    isolation: Isolation | None
     option: str = ""
+
+    @property
+    def scenario(self) -> str:
+        """The name of the shipped scenario that has it, or nothing."""
+        return self.isolation.scenario if self.isolation else ""

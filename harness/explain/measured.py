@@ -1,0 +1,165 @@
+"""What a run shows of a cause: the comparisons of two libraries in which it is at work, and how far apart they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.engine.record import CaseRecord, Run
+from harness.explain.cause import Cause
+from harness.vocabulary import Comparison, Verdict
+
+LIBRARIES = ("nsl", "cleverhans-v4", "cleverhans-v3")
+_NOT_COMPUTED = (Verdict.UNSUPPORTED, Verdict.ERROR)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A comparison in which a cause is at work.
+
+    Attributes:
+        record: its case.
+        comparison: it.
+        share: how much of the divergence the cause has, in [0, 1].
+        established: whether it was found by intervention, or the scenario is one that isolates the cause.
+    """
+
+    record: CaseRecord
+    comparison: Comparison
+    share: float
+    established: bool
+
+    @property
+    def distance(self) -> float:
+        """How far apart the two sides are, relative to what they computed; infinite where that is no number.
+
+        Kind perturbation: the largest difference in units of the longer epsilon. Kind loss: the distance of the
+        gradients over the longer one. Kind training: that of the final weights.
+        """
+        figures = self.comparison.metrics
+        if self.record.case.kind == "perturbation":
+            largest, epsilon = figures.get("max_absolute"), self._epsilon
+            return largest / epsilon if largest is not None and epsilon else math.inf
+        name = "relative_distance" if self.record.case.kind == "loss" else "final_distance"
+        distance = figures.get(name)
+        return math.inf if distance is None else distance
+
+    @property
+    def effect(self) -> float:
+        """The part of the distance that is this cause's."""
+        return self.share * self.distance
+
+    @property
+    def _epsilon(self) -> float:
+        sides = (self.record.outcome(name) for name in (self.comparison.left, self.comparison.right))
+        return max((side.settings.get("epsilon") or 0.0 for side in sides), default=0.0)
+
+    def in_words(self) -> str:
+        """The figures: how many elements differ, and by how much."""
+        figures = self.comparison.metrics
+        differing, elements = figures.get("differing", 0), figures.get("elements", 0)
+        if self.record.case.kind == "training":
+            return f"the final weights are {_figure(self.distance)} of their length apart"
+        if figures.get("incomparable"):
+            return f"{figures['incomparable']:,} of {elements:,} elements are a number on one side only"
+        if self.record.case.kind == "loss":
+            return f"the gradients are {_figure(self.distance)} of their length apart"
+        return f"{differing:,} of {elements:,} elements differ, by at most {_figure(self.distance)} epsilon"
+
+
+@dataclass(frozen=True)
+class NotExpressed:
+    """Comparisons of two libraries that a missing feature has left without figures.
+
+    Attributes:
+        cases: how many cases have one.
+        reasons: of the sides that returned nothing, each once, with the subject before it.
+    """
+
+    cases: int
+    reasons: tuple[str, ...]
+
+
+def evidence_for(cause: Cause, run: Run) -> list[Evidence]:
+    """The comparisons in which the cause is at work, the largest effect first.
+
+    Where the causes of a run's divergences are established, those that name it; otherwise those of the scenario that
+    isolates it.
+    """
+    found = list(_established(cause, run)) or list(_isolated(cause, run))
+    return sorted(found, key=lambda evidence: -evidence.effect)
+
+
+def not_expressed(cause: Cause, run: Run) -> NotExpressed:
+    """What is missing in the scenario that shows a missing feature."""
+    cases, reasons = set(), {}
+    for record, comparison in _of_scenario(cause, run):
+        if comparison.verdict in _NOT_COMPUTED:
+            cases.add(record.case.id)
+            for name in (comparison.left, comparison.right):
+                outcome = record.outcome(name)
+                if outcome.status != "ok":
+                    reasons.setdefault(name, f"{name}: {outcome.reason}")
+    return NotExpressed(len(cases), tuple(reasons.values()))
+
+
+def in_words(cause: Cause, run: Run) -> str:
+    """What the run shows of the cause in a sentence or two; nothing where it shows nothing."""
+    found, missing = evidence_for(cause, run), not_expressed(cause, run)
+    if found:
+        first = found[0]
+        pair = f"{first.comparison.left} and {first.comparison.right} in {first.record.case.id}"
+        share = f" ({100 * first.share:.0f} % of that is this cause's)" if first.established else ""
+        more = f" Largest of {len(found):,} comparisons." if len(found) > 1 else ""
+        return f"{pair}: {first.in_words()}{share}.{more}"
+    if missing.cases:
+        return f"{missing.cases:,} cases without a result on a side. {' '.join(f'{one}.' for one in missing.reasons)}"
+    return ""
+
+
+def _established(cause: Cause, run: Run) -> Iterator[Evidence]:
+    for record in run.cases:
+        for comparison in record.comparisons:
+            if _is_of_libraries(cause, comparison):
+                for one in comparison.causes:
+                    if one["code"] == cause.code and one["share"] > 0:
+                        yield Evidence(record, comparison, min(1.0, one["share"]), established=True)
+
+
+def _isolated(cause: Cause, run: Run) -> Iterator[Evidence]:
+    # Arithmetic and round-off make no divergence, or not by themselves: there a difference is all that shows.
+    any_difference = cause.nature in ("arithmetic", "measurement")
+    for record, comparison in _of_scenario(cause, run):
+        differs = any_difference and comparison.verdict is Verdict.CLOSE and comparison.metrics.get("differing")
+        if comparison.verdict is Verdict.DIVERGED or differs:
+            yield Evidence(record, comparison, 1.0, established=False)
+
+
+def _of_scenario(cause: Cause, run: Run) -> Iterator[tuple[CaseRecord, Comparison]]:
+    isolation = cause.isolation
+    if isolation is None:
+        return
+    for record in run.cases:
+        if record.case.scenario != isolation.scenario or not _is_at(record, isolation.where):
+            continue
+        for comparison in record.comparisons:
+            if _is_of_libraries(cause, comparison):
+                yield record, comparison
+
+
+def _is_at(record: CaseRecord, where: Mapping[str, Any]) -> bool:
+    return all(
+        record.case.point.get(name) in (value if isinstance(value, list) else [value]) for name, value in where.items()
+    )
+
+
+def _is_of_libraries(cause: Cause, comparison: Comparison) -> bool:
+    pair = {comparison.left, comparison.right}
+    stated = set(cause.isolation.pair) if cause.isolation else set()
+    return pair == stated if stated else pair <= set(LIBRARIES)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}"
