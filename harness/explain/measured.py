@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from harness.engine.record import CaseRecord, Run
 from harness.explain.cause import Cause
 from harness.vocabulary import Comparison, Verdict
 
 LIBRARIES = ("nsl", "cleverhans-v4", "cleverhans-v3")
+_VECTORS = {"perturbation": "perturbations", "loss": "gradients", "training": "final weights"}
 _NOT_COMPUTED = (Verdict.UNSUPPORTED, Verdict.ERROR)
 
 
@@ -22,51 +25,33 @@ class Evidence:
     Attributes:
         record: its case.
         comparison: it.
+        distance: how far apart the two sides are, relative to the longer one: perturbations, gradients of the weights,
+            or final weights, as vectors. Infinite where that is no number.
         share: how much of the divergence the cause has, in [0, 1].
         established: whether it was found by intervention, or the scenario is one that isolates the cause.
     """
 
     record: CaseRecord
     comparison: Comparison
+    distance: float
     share: float
     established: bool
-
-    @property
-    def distance(self) -> float:
-        """How far apart the two sides are, relative to what they computed; infinite where that is no number.
-
-        Kind perturbation: the largest difference in units of the longer epsilon. Kind loss: the distance of the
-        gradients over the longer one. Kind training: that of the final weights.
-        """
-        figures = self.comparison.metrics
-        if self.record.case.kind == "perturbation":
-            largest, epsilon = figures.get("max_absolute"), self._epsilon
-            return largest / epsilon if largest is not None and epsilon else math.inf
-        name = "relative_distance" if self.record.case.kind == "loss" else "final_distance"
-        distance = figures.get(name)
-        return math.inf if distance is None else distance
 
     @property
     def effect(self) -> float:
         """The part of the distance that is this cause's."""
         return self.share * self.distance
 
-    @property
-    def _epsilon(self) -> float:
-        sides = (self.record.outcome(name) for name in (self.comparison.left, self.comparison.right))
-        return max((side.settings.get("epsilon") or 0.0 for side in sides), default=0.0)
-
     def in_words(self) -> str:
-        """The figures: how many elements differ, and by how much."""
+        """The figures: how many elements differ, and how far apart the two sides are."""
         figures = self.comparison.metrics
-        differing, elements = figures.get("differing", 0), figures.get("elements", 0)
-        if self.record.case.kind == "training":
-            return f"the final weights are {_figure(self.distance)} of their length apart"
+        what, elements = _VECTORS[self.record.case.kind], f"{figures.get('elements', 0):,}"
         if figures.get("incomparable"):
-            return f"{figures['incomparable']:,} of {elements:,} elements are a number on one side only"
-        if self.record.case.kind == "loss":
-            return f"the gradients are {_figure(self.distance)} of their length apart"
-        return f"{differing:,} of {elements:,} elements differ, by at most {_figure(self.distance)} epsilon"
+            return f"{figures['incomparable']:,} of {elements} elements are a number on one side only"
+        return (
+            f"{figures.get('differing', 0):,} of {elements} elements differ; the {what} are "
+            f"{100 * self.distance:.3g} % of their length apart"
+        )
 
 
 @dataclass(frozen=True)
@@ -125,7 +110,8 @@ def _established(cause: Cause, run: Run) -> Iterator[Evidence]:
             if _is_of_libraries(cause, comparison):
                 for one in comparison.causes:
                     if one["code"] == cause.code and one["share"] > 0:
-                        yield Evidence(record, comparison, min(1.0, one["share"]), established=True)
+                        distance = _distance(run, record, comparison)
+                        yield Evidence(record, comparison, distance, min(1.0, one["share"]), established=True)
 
 
 def _isolated(cause: Cause, run: Run) -> Iterator[Evidence]:
@@ -134,7 +120,7 @@ def _isolated(cause: Cause, run: Run) -> Iterator[Evidence]:
     for record, comparison in _of_scenario(cause, run):
         differs = any_difference and comparison.verdict is Verdict.CLOSE and comparison.metrics.get("differing")
         if comparison.verdict is Verdict.DIVERGED or differs:
-            yield Evidence(record, comparison, 1.0, established=False)
+            yield Evidence(record, comparison, _distance(run, record, comparison), 1.0, established=False)
 
 
 def _of_scenario(cause: Cause, run: Run) -> Iterator[tuple[CaseRecord, Comparison]]:
@@ -161,5 +147,20 @@ def _is_of_libraries(cause: Cause, comparison: Comparison) -> bool:
     return pair == stated if stated else pair <= set(LIBRARIES)
 
 
-def _figure(value: float) -> str:
-    return f"{value:.3g}"
+def _distance(run: Run, record: CaseRecord, comparison: Comparison) -> float:
+    """See ``Evidence.distance``. Raises ``HarnessError`` when the arrays of a perturbation are missing."""
+    figures = comparison.metrics
+    if record.case.kind != "perturbation":
+        distance = figures.get("relative_distance" if record.case.kind == "loss" else "final_distance")
+        return math.inf if distance is None else distance
+    if figures.get("incomparable"):
+        return math.inf
+    sides = [run.adversarial(record.outcome(name)) for name in (comparison.left, comparison.right)]
+    inputs = run.inputs(record)
+    left, right = (
+        np.concatenate([(side[name].astype(np.float64) - inputs[name]).ravel() for name in inputs]) for side in sides
+    )
+    both = np.isfinite(left) & np.isfinite(right)
+    left, right = left[both], right[both]
+    longer = max(np.linalg.norm(left), np.linalg.norm(right))
+    return float(np.linalg.norm(left - right) / longer) if longer else 0.0

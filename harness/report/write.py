@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.engine.record import Run
 from harness.engine.store import write_atomically
 from harness.report.curves import FILE_NAME, FOLDER, Curves, draw_curves, file_name
+from harness.report.differences_page import differences_page
 from harness.report.frames import comparisons_frame
 from harness.report.html import html_with
 from harness.report.junit import junit
@@ -43,8 +44,9 @@ REPORTS: dict[str, Callable[[Run, Mapping[int, Curves]], str]] = {
     "report.md": markdown_with,
     "report.html": html_with,
     "junit.xml": lambda run, _: junit(run),
+    "differences.md": lambda run, _: differences_page(run),
 }
-"""The reports of a run by file name, each made of the run and its curves.
+"""The reports of a run by file name, each made of the run and its curves; without text it is none of this run's.
 
 ``run.json`` and the arrays are the run itself and are there already.
 """
@@ -65,8 +67,12 @@ def write_reports(run: Run, folder: Path, *, strict: bool = False) -> list[Path]
     paths = write_curves(run, curves, folder)  # first: the Markdown report links to them
     strictly = {"junit.xml": lambda run, _: junit(run, strict=True)} if strict else {}
     for name, make in {**REPORTS, **strictly}.items():
-        write_atomically(folder / name, make(run, curves).encode())
-        paths.append(folder / name)
+        text = make(run, curves)
+        if text:
+            write_atomically(folder / name, text.encode())
+            paths.append(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
     _remove_stale(folder / FOLDER, {path.name for path in paths})
     return paths
 

@@ -104,7 +104,7 @@ CAUSES = (
         ),
         matters="Under l2, in the last bits of the perturbation. Only a test for equal bits sees it.",
         alike="No setting does it. Compare with a tolerance of a few units of round-off.",
-        isolation=Isolation("configured-alike", {"attack.norm": "l2"}),
+        isolation=Isolation("configured-alike", {"attack.norm": "l2"}, pair=("nsl", "cleverhans-v4")),
         option="Conventions.l2",
     ),
     Cause(

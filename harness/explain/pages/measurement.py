@@ -16,7 +16,7 @@ CAUSES = (
             "initial weights that are nudged by one unit in the last place."
         ),
         alike="Nothing is to be done. A comparison that round-off explains is CLOSE, and no divergence.",
-        isolation=Isolation("law-linf", {"training.weighting": {"clean": 1, "adversarial": 0.2}}),
+        isolation=Isolation("configured-alike", {"attack.norm": "l2"}, pair=("cleverhans-v4", "cleverhans-v3")),
     ),
     Cause(
         code="unexplained",
