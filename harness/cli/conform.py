@@ -80,6 +80,7 @@ def _conform(
     options: Options,
     workers: Workers,
 ) -> int:
+    from harness.cli.github import add_to_summary
     from harness.engine.conformance import as_expected, conformance, questions
     from harness.engine.record import save_run
     from harness.engine.run import complete, execute
@@ -99,7 +100,9 @@ def _conform(
         write_reports(saved, report_dir)
     for line in conform_lines(result):
         print(line)
-    print(f"report: {report_dir / 'report.html'}\n\n{conform_markdown(saved, result)}", end="")
+    markdown = conform_markdown(saved, result)
+    print(f"report: {report_dir / 'report.html'}\n\n{markdown}", end="")
+    add_to_summary(lambda: markdown)
     return 130 if finished.interrupted else exit_status(result)
 
 

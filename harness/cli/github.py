@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,29 @@ if TYPE_CHECKING:
 
 def tell_github(run: Run, *, strict: bool) -> None:
     """Annotates the scenario files, and adds to the summary of the step. Elsewhere it does nothing."""
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        _add_summary(run, Path(summary))
+    from harness.report.markdown import overview
+
+    add_to_summary(lambda: overview(run))
     if _is_github():
         from harness.report.annotations import annotations_of
 
         _annotate(annotations_of(run, strict=strict))
+
+
+def add_to_summary(markdown: Callable[[], str]) -> None:
+    """Adds to the summary of the step. Elsewhere it does nothing."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not summary:
+        return
+    from harness.report.github import cut_to_fit
+
+    path = Path(summary)
+    try:
+        written = path.stat().st_size if path.exists() else 0
+        with path.open("ab") as stream:
+            stream.write(cut_to_fit(markdown(), written=written).encode())
+    except OSError as error:  # the answer of the run is not GitHub's to spoil
+        print(f"{path}: the summary of the step cannot be written: {error.strerror or error}", file=sys.stderr)
 
 
 def annotate_error(error: HarnessError) -> None:
@@ -47,15 +64,3 @@ def _annotate(annotations: list[Annotation]) -> None:
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
     for line in workflow_commands(annotations, workspace=workspace):
         print(line)
-
-
-def _add_summary(run: Run, path: Path) -> None:
-    from harness.report.github import cut_to_fit
-    from harness.report.markdown import overview
-
-    try:
-        written = path.stat().st_size if path.exists() else 0
-        with path.open("ab") as stream:
-            stream.write(cut_to_fit(overview(run), written=written).encode())
-    except OSError as error:  # the answer of the run is not GitHub's to spoil
-        print(f"{path}: the summary of the step cannot be written: {error.strerror or error}", file=sys.stderr)

@@ -223,11 +223,13 @@ def test_only_cases_that_both_can_be_asked_are(make_case):
         questions(cases, "a:b", LIKE, ("training",))
 
 
-def test_a_rewriting_is_excused_where_the_labels_are_left_to_the_library(harness_in, tmp_path):
+def test_a_rewriting_is_excused_where_the_labels_are_left_to_the_library(harness_in, tmp_path, monkeypatch):
     """The model is sure of itself, so float32 cannot know small gradients; the yardstick must be asked about the same
     labels as the two."""
     rewriting, file = "tests.mutants.fgm:log_softmax", "scenarios/perturbation/default-labels.yaml"
     options = ("-k", "l2 and epochs=40", "--report-dir", str(tmp_path / "conform"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     done = harness_in(Path(__file__).parents[2], "conform", rewriting, file, *options)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "summary.md").read_text() in done.stdout, "on GitHub the summary of the step is the one to paste"
     assert f"{rewriting} conforms to cleverhans-v4" in done.stdout
