@@ -47,6 +47,11 @@ COMMANDS = {
     "reduce": Command(
         "harness.cli.reduce:main", "argparse", "Make a case smaller while the verdict of a pair, and its cause, stay."
     ),
+    "repro": Command(
+        "harness.cli.repro:main",
+        "argparse",
+        "Write one Python file that shows a case on two libraries, without this project.",
+    ),
     "baseline": Command(
         "harness.cli.baseline:main",
         "argparse",
