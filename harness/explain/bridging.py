@@ -1,0 +1,150 @@
+"""The unit of work: all bridges of one case, a plain function of serialisable values, run in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.engine.comparing import Side, metrics_of, side_of
+from harness.engine.record import by_prefix
+from harness.engine.store import Store
+from harness.engine.work import Problem, in_hand, in_one_line
+from harness.explain.attacking import Attacks, Result
+from harness.explain.bridge import MOST_SETTINGS, Distance, attribution, span
+from harness.explain.stances import NoStance, Stance, differing, stance_of
+from harness.explain.stepping import Steps
+from harness.oracle.verdicts import Tolerance, judge, sentence
+from harness.subjects.environments import TENSORFLOW_2
+from harness.vocabulary import YARDSTICK, Case, Outcome
+
+_COMPONENTS = ("clean_loss", "adversarial_loss")
+
+
+def build_bridges(
+    store_root: Path,
+    case: Case,
+    problem: Problem,
+    outcomes: Mapping[str, Outcome],
+    pairs: Sequence[tuple[str, str]],
+    tolerance: Tolerance,
+) -> dict[str, Any]:
+    """The bridges of a case. Returns its record: ``bridges``, by ``left|right``, each as ``_Case.bridge`` has it."""
+    built = _Case(store_root, case, problem, outcomes, tolerance)
+    return {"bridges": {f"{left}|{right}": built.bridge(left, right) for left, right in pairs}}
+
+
+class _Case:
+    """A case in a worker, with the results of all stances that were asked for."""
+
+    def __init__(self, root: Path, case: Case, problem: Problem, outcomes: Mapping[str, Outcome], tolerance: Tolerance):
+        store = Store(root)
+        arrays = store.get_arrays(problem.batch)
+        models, batch = in_hand(root, case, problem, arrays, TENSORFLOW_2.begin)
+        self._case, self._tolerance = case, tolerance
+        self._inputs = by_prefix(arrays, "input") if case.kind == "perturbation" else {}
+        self._sides = {name: side_of(outcome, store.get_arrays) for name, outcome in outcomes.items()}
+        self._ends: dict[str, tuple[str, str]] = {}
+        self._stances: Attacks | Steps
+        if case.kind == "perturbation":
+            self._stances = Attacks(models, batch)
+        else:
+            self._stances = Steps(models, batch, TENSORFLOW_2.begin, models.restore)
+
+    def bridge(self, left: str, right: str) -> dict[str, Any]:
+        """What leads from one subject to the other, as JSON values.
+
+        ``reason``: why it is not explained, or empty. ``differing``: the settings in which the two differ, by code,
+        with both values. ``ends``: by subject, how the reimplementation stands to it under its own stance: ``verdict``
+        and ``sentence``. The rest as ``bridge.attribution`` has it; empty where there is a reason.
+        """
+        empty = {"measure": "", "settings": {}, "steps": [], "round_off": 0.0, "evaluated": 0}
+        unexplained = {"differing": {}, "ends": {}, **empty}
+        try:
+            stances = [stance_of(self._case, self._sides[name].outcome) for name in (left, right)]
+        except NoStance as reason:
+            return {**unexplained, "reason": str(reason)}
+        codes = differing(*stances)
+        said = {code: [stance[code] for stance in stances] for code in codes}
+        try:
+            ends = {name: self._end(name, stance) for name, stance in zip((left, right), stances, strict=True)}
+            unexplained |= {"differing": said, "ends": {n: {"verdict": v, "sentence": s} for n, (v, s) in ends.items()}}
+            missed = [name for name, (verdict, _) in ends.items() if verdict not in ("EQUAL", "CLOSE")]
+            if missed:
+                leaves = "; ".join(f"{name}: {ends[name][1]}" for name in missed)
+                reason = f"the reimplementation under the settings of {' and of '.join(missed)} does not meet {leaves}"
+                return {**unexplained, "reason": reason}
+            if len(codes) > MOST_SETTINGS:
+                reason = f"{len(codes)} settings differ, and {1 << len(codes):,} combinations are too many"
+                return {**unexplained, "reason": reason}
+            found = self._attributed(left, right, stances, codes)
+        except Exception as error:  # what a model or TensorFlow raises costs this bridge, not the others
+            return {**unexplained, "reason": f"the reimplementation failed: {in_one_line(error)}"}
+        if not found["measure"]:
+            return {**unexplained, **found, "reason": "the two ends of the bridge do not differ"}
+        return {**unexplained, **found, "reason": ""}
+
+    def _attributed(self, left: str, right: str, stances: Sequence[Stance], codes: Sequence[str]) -> dict[str, Any]:
+        bridged = span(stances[0], stances[1], codes, self._stances.key, self._stances.result)
+        distance = self._distance(left, right)
+        real = [self._scaled(self._sides[name]) for name in (left, right)]
+        gaps = [distance(one, end).l2 for one, end in zip(real, (bridged.results[0], bridged.results[-1]), strict=True)]
+        return attribution(bridged, distance, remainder=sum(gaps), whole=distance(*real).l2)
+
+    def _end(self, name: str, stance: Stance) -> tuple[str, str]:
+        if name not in self._ends:
+            real = self._sides[name]
+            settings = real.outcome.settings
+            if self._case.kind == "loss":  # the weights of the stance are the scenario's
+                settings = {**settings, "objective": {**settings["objective"], "scale": 1.0}}
+            end = Side(replace(real.outcome, settings=settings), self._stances.result(stance))
+            figures = metrics_of(self._case, self._inputs, real, end, self._sides.get(YARDSTICK))
+            verdict = judge(figures, self._tolerance, kind=self._case.kind)
+            said = sentence(verdict, figures, self._tolerance, kind=self._case.kind)
+            self._ends[name] = str(verdict), said
+        return self._ends[name]
+
+    def _scaled(self, side: Side) -> Result:
+        if self._case.kind == "perturbation":
+            return {name: array for name, array in side.arrays.items() if name.startswith("adversarial/")}
+        named = {n: a for n, a in side.arrays.items() if n.endswith("_loss") or n.startswith("gradient/")}
+        return {n: a if n in _COMPONENTS else a.astype(np.float64) * side.scale for n, a in named.items()}
+
+    def _distance(self, left: str, right: str) -> Callable[[Result, Result], Distance]:
+        if self._case.kind == "loss":
+            limit = self._tolerance.max_gradient_roundoff
+            return lambda a, b: _between_steps(a, b, limit=limit)
+        epsilon = max(self._sides[name].outcome.settings["epsilon"] for name in (left, right))
+        x = _flat({f"adversarial/{name}": array for name, array in self._inputs.items()})
+        unit = np.spacing(np.maximum(np.abs(x), epsilon).astype(np.float32)).astype(np.float64)
+        limits = self._tolerance.max_roundoff * unit
+        return lambda a, b: _between(_flat(a), _flat(b), limits)
+
+
+def _flat(result: Result) -> np.ndarray:
+    return np.concatenate([np.asarray(result[name], np.float64).ravel() for name in sorted(result)])
+
+
+def _between(a: np.ndarray, b: np.ndarray, limits: Any) -> Distance:
+    """``limits``: what may differ by round-off, for each element."""
+    with np.errstate(invalid="ignore"):
+        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+    difference[~np.isfinite(difference)] = np.inf
+    return Distance(float((difference > limits).mean()), float(np.sqrt((difference**2).sum())))
+
+
+def _between_steps(a: Result, b: Result, *, limit: float) -> Distance:
+    """Of two training steps: the share over losses and gradients, the length over the gradients."""
+    beyond, elements, squares = 0.0, 0, 0.0
+    for name in sorted(a.keys() & b.keys()):
+        left, right = (np.asarray(side[name], np.float64).ravel() for side in (a, b))
+        if name in _COMPONENTS and np.isnan([left, right]).any():
+            continue  # a loss that one side does not compute
+        largest = max(float(np.abs(side[np.isfinite(side)]).max(initial=1e-30)) for side in (left, right))
+        one = _between(left, right, limit * float(np.spacing(np.float32(min(largest, 3e38)))))
+        beyond, elements = beyond + one.elements * left.size, elements + left.size
+        squares += one.l2**2 if name.startswith("gradient/") else 0.0
+    return Distance(beyond / elements, float(np.sqrt(squares)))

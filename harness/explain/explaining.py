@@ -1,0 +1,116 @@
+"""After a run: bridges for its divergences, computed on its workers or taken from its store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from harness.engine import fingerprint
+from harness.engine.plan import Task
+from harness.engine.record import CaseRecord, Run
+from harness.engine.run import Options
+from harness.engine.schedule import Done, run_tasks
+from harness.engine.store import Store
+from harness.engine.work import Problem
+from harness.engine.workers import Workers
+from harness.explain.bridge import causes_of
+from harness.explain.bridging import build_bridges
+from harness.subjects.environments import TENSORFLOW_2
+from harness.vocabulary import YARDSTICK, Comparison, Outcome, Verdict
+
+KINDS = ("perturbation", "loss")
+"""The kinds of which divergences are explained."""
+
+
+def explain_run(
+    run: Run, options: Options, workers: Workers, *, listen: Callable[[int, int], None] = lambda done, of: None
+) -> Run:
+    """The run with causes for every divergence of kinds perturbation and loss.
+
+    Each ``Comparison.causes`` is then ``{"code", "share"}``, the largest first, and ``metrics["bridge"]`` how they were
+    found (see ``bridging``). Ctrl-C leaves the rest without, and marks the run as interrupted.
+
+    Args:
+        run: finished.
+        options: that it was made with.
+        workers: its workers.
+        listen: gets how many of how many cases are done.
+    """
+    if run.store is None or run.interrupted:
+        return run
+    tasks = {record.case.id: task for record in run.cases if (task := _task(record, run.store, options))}
+    bridges: dict[str, Mapping[str, Any]] = {}
+    interrupted = False
+    ordered = sorted(tasks.values(), key=lambda task: task.arguments[2].weights)
+    try:
+        for done in run_tasks(
+            ordered,
+            store=run.store,
+            workers=workers,
+            jobs=options.jobs,
+            timeout=options.timeout,
+            fresh=options.fresh,
+        ):
+            if isinstance(done, Done):
+                bridges[done.task.case.id] = done.record["bridges"] if not done.failure else _failed(done)
+                listen(len(bridges), len(tasks))
+    except KeyboardInterrupt:
+        interrupted = True
+    cases = tuple(_explained(record, bridges.get(record.case.id, {})) for record in run.cases)
+    return replace(run, cases=cases, interrupted=interrupted)
+
+
+def _task(record: CaseRecord, store: Store, options: Options) -> Task | None:
+    """What builds the bridges of a case; None where nothing of it diverges."""
+    case = record.case
+    pairs = [(one.left, one.right) for one in record.comparisons if one.verdict is Verdict.DIVERGED]
+    if not pairs or case.kind not in KINDS:
+        return None
+    named = {name for pair in pairs for name in pair}
+    outcomes = {
+        one.subject: _lean(one)
+        for one in record.outcomes
+        if one.arrays and (one.subject in named or one.subject == YARDSTICK)
+    }
+    batch = store.get_record("batch", fingerprint.batch_key(case))
+    if batch is None:
+        return None
+    problem = Problem(record.identity["weights"], record.identity["data"], batch["classes"])
+    sides = {name: [outcome.arrays, dict(outcome.settings)] for name, outcome in outcomes.items()}
+    described = {"pairs": pairs, "sides": sides, "tolerance": asdict(options.tolerance)}
+    key = fingerprint.bridge_key(case, identity=record.identity, pairs=described)
+    arguments = (store.root, case, problem, outcomes, pairs, options.tolerance)
+    return Task("bridge", key, case, TENSORFLOW_2, build_bridges, arguments)
+
+
+def _lean(outcome: Outcome) -> Outcome:
+    """An outcome with what a bridge takes of it."""
+    return replace(outcome, seconds=0.0, summary={}, defaulted=(), from_store=False)
+
+
+def _failed(done: Done) -> dict[str, Any]:
+    """The bridges of a case whose worker did not return any."""
+    reason = f"building the bridge failed: {done.failure}: {done.reason}"
+    return {
+        f"{left}|{right}": {
+            "reason": reason, "differing": {}, "ends": {}, "measure": "", "settings": {}, "steps": [],
+            "round_off": 0.0, "evaluated": 0,
+        }
+        for left, right in done.task.arguments[4]
+    }  # fmt: skip
+
+
+def _explained(record: CaseRecord, bridges: Mapping[str, Any]) -> CaseRecord:
+    if not bridges:
+        return record
+    return replace(record, comparisons=tuple(_with_causes(record.comparisons, bridges)))
+
+
+def _with_causes(comparisons: Iterable[Comparison], bridges: Mapping[str, Any]) -> Iterable[Comparison]:
+    for one in comparisons:
+        bridge = bridges.get(f"{one.left}|{one.right}")
+        if bridge is None:
+            yield one
+        else:
+            yield replace(one, causes=causes_of(bridge), metrics={**one.metrics, "bridge": bridge})

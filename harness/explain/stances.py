@@ -1,0 +1,153 @@
+"""A stance: everything that decides one side's result, by cause code, the conventions of its library included.
+
+Where two sides of a comparison differ in nothing but some of these settings, these are its causes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from harness.vocabulary import YARDSTICK, Case, Outcome, is_own
+
+Stance: TypeAlias = Mapping[str, Any]
+"""Cause code to value, JSON values all."""
+
+PROBABILITIES_FOR_LOGITS = "probabilities taken for logits"
+
+_NSL = {
+    "prediction-ties": "first",
+    "nonfinite-gradient": "zero",
+    "l2-form": "rsqrt-multiply",
+    "step-form": "difference",
+    "clip-order": "low-then-high",
+}
+_CLEVERHANS = {
+    "prediction-ties": "first",
+    "nonfinite-gradient": "propagate",
+    "l2-form": "sqrt-divide",
+    "step-form": "product",
+    "clip-order": "high-then-low",
+}
+_CONVENTIONS = {
+    "nsl": _NSL,
+    "reference-nsl": _NSL,
+    "cleverhans-v4": _CLEVERHANS,
+    "reference-cleverhans": _CLEVERHANS,
+    "cleverhans-v3": _CLEVERHANS | {"prediction-ties": "all"},
+    YARDSTICK: _CLEVERHANS | {"l2-form": "exact"},
+}
+_ASCEND_TRAINING_LOSS = ("nsl", "reference-nsl")
+_DRAWS_OF = {"nsl": "attack and clean loss share one", "reference-nsl": "attack and clean loss share one"}
+
+
+class NoStance(Exception):  # noqa: N818  (an answer, not a mistake)
+    """What a side did cannot be said as a stance. The message is the reason."""
+
+
+def stance_of(case: Case, outcome: Outcome) -> Stance:
+    """The stance of one side of a comparison.
+
+    Settings that cannot matter for it have the value that they would have elsewhere, too: see ``plainest``.
+
+    Args:
+        case: of kind perturbation or loss.
+        outcome: of a subject, with arrays.
+
+    Raises:
+        NoStance: for kind training, and for what the reimplementation cannot repeat.
+    """
+    settings = outcome.settings
+    labels = settings["labels"]
+    target = labels["target"] if isinstance(labels, Mapping) else None
+    known = _conventions(case, outcome.subject)
+    stance: dict[str, Any] = {
+        "label-source": "given" if target is not None else labels,
+        "target": target,
+        "output-kind": PROBABILITIES_FOR_LOGITS if "taken for logits" in settings["loss"] else "as it is",
+        "epsilon": settings["epsilon"],
+        "norm": settings["norm"],
+        "clip": settings["clip"],
+        "feature-mask": settings["feature_mask"],
+        "dtype": settings["dtype"],
+        **known,
+    }
+    if case.kind == "perturbation":
+        exact = "float64, exact gradient"
+        dtype = exact if outcome.subject == YARDSTICK else settings["dtype"]
+        # One loss an example is summed for the gradient.
+        reduction = "mean" if settings["loss_reduction"] == "mean" else "sum"
+        return stance | {"dtype": dtype, "loss-reduction": reduction}
+    if case.kind == "loss":
+        return stance | _step(case, outcome)
+    raise NoStance("bridges are built for kinds perturbation and loss")
+
+
+def _conventions(case: Case, subject: str) -> Mapping[str, str]:
+    if is_own(subject):
+        return _CLEVERHANS if case.kind == "perturbation" else _NSL
+    return _CONVENTIONS[subject]
+
+
+def _step(case: Case, outcome: Outcome) -> dict[str, Any]:
+    """The settings of one training step beyond those of its attack."""
+    settings, subject = outcome.settings, outcome.subject
+    on_training_loss = subject in _ASCEND_TRAINING_LOSS or is_own(subject)
+    reduction, weights = settings["loss_reduction"], settings["sample_weights"]
+    objective = settings["objective"]
+    modes = {"losses": settings["mode"], "attack": settings["attack_mode"]}
+    kinds = {layer["kind"] for layer in [*case.model.get("before", ()), *case.model.get("layers", ())]}
+    if "layers" in case.model and not kinds & {"dropout", "batchnorm"}:
+        modes = {"losses": "inference", "attack": "inference"}
+    draws = None
+    if "dropout" in kinds and "training" in modes.values():
+        draws = _DRAWS_OF.get(subject, "each pass anew")
+        if subject not in ("nsl", "reference-nsl", "reference-cleverhans"):
+            raise NoStance(f"{subject} draws dropout masks in an order that the reimplementation does not repeat")
+    return {
+        "loss-reduction": {"losses": reduction, "attack": reduction if on_training_loss else "sum"},
+        "label-smoothing": {"losses": settings["smoothing"], "attack": settings["smoothing"] * on_training_loss},
+        "sample-weights": {"losses": weights, "attack": weights if on_training_loss else None},
+        "loss-weighting": dict(objective),
+        "gradient-flow": _flow(case, subject, settings),
+        "training-mode": modes,
+        "batch-statistics": settings["statistics"] if "training" in modes.values() else None,
+        "regularization": settings["regularization"],
+        "random-draws": draws,
+    }
+
+
+def _flow(case: Case, subject: str, settings: Mapping[str, Any]) -> str:
+    """What an outer gradient sees of the adversarial example: ``through`` the perturbation, only x (``stopped``), or
+    nothing (``cut``): CleverHans's tutorial calls the attack outside of the tape."""
+    if subject == "cleverhans-v4" and "before" in case.model:
+        return "cut"
+    return settings["gradient_flow"]
+
+
+def plainest(stance: Stance) -> dict[str, Any]:
+    """The stance with one value for all settings that do not matter beside the others."""
+    plain = dict(stance)
+    if plain["target"] is not None:
+        plain["label-source"] = "given"
+    if plain["label-source"] == "given":
+        plain["prediction-ties"] = "first"
+    if plain["norm"] != "l2":
+        plain["l2-form"] = "exact"
+        if plain.get("gradient-flow") == "through":  # the perturbation is piecewise constant
+            plain["gradient-flow"] = "stopped"
+    low, high = plain["clip"] or (None, None)
+    if low is None or high is None or low <= high:
+        plain["clip-order"] = "high-then-low"
+    return plain
+
+
+def differing(left: Stance, right: Stance) -> list[str]:
+    """The codes of the settings in which two stances of a case differ, and not only in how they are written."""
+    return [code for code in left if _meaning(code, left[code]) != _meaning(code, right.get(code))]
+
+
+def _meaning(code: str, value: Any) -> Any:
+    if code == "loss-weighting" and value:
+        return [float(f"{value[name] * value['scale']:.12g}") for name in ("clean", "adversarial")]
+    return value

@@ -1,0 +1,214 @@
+"""One training step of any stance, on the reimplementation. Runs in a worker; TensorFlow is imported when called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.explain.attacking import Result, conventions_of, losses_of
+from harness.explain.stances import Stance, plainest
+from harness.subjects.keras2 import cross_entropy, labels_for_loss, named_gradients
+from harness.subjects.protocol import Batch, Models
+from harness.vocabulary import canonical_json
+
+
+class Steps:
+    """The training step of one problem under many stances.
+
+    Args:
+        models: of the problem.
+        batch: the data.
+        begin: brings the process to the state that it finds: masks are drawn anew.
+        restore: gives the models their weights back, after a pass that moved statistics.
+    """
+
+    def __init__(self, models: Models, batch: Batch, begin: Callable[[], None], restore: Callable[[], None]):
+        self._models, self._batch, self._begin, self._restore = models, batch, begin, restore
+        self._results: dict[str, Result] = {}
+        self._made: dict[str, tuple[Any, Any]] = {}
+        self._known: dict[str, bool] = {}
+
+    def key(self, stance: Stance) -> str:
+        """Equal for stances that lead to the same result on this problem, as far as is known beforehand."""
+        plain = plainest(stance)
+        if plain["label-source"] == "predicted" and not self._has(plain, "ties"):
+            plain["prediction-ties"] = "first"
+        if self._has(plain, "finite"):
+            plain["nonfinite-gradient"] = "propagate"
+        if self._has(plain, "connected"):
+            plain["gradient-flow"] = "stopped" if plain["gradient-flow"] == "cut" else plain["gradient-flow"]
+        if _needs_two_passes(plain):
+            plain["random-draws"] = plain["random-draws"] and "each pass anew"
+        return canonical_json(plain)
+
+    def result(self, stance: Stance) -> Result:
+        """``clean_loss``, ``adversarial_loss``, ``total_loss``, ``gradient/NAME``, weighed as the scenario states."""
+        key = self.key(stance)
+        if key not in self._results:
+            self._results[key] = self._computed(stance)
+        return self._results[key]
+
+    def _computed(self, stance: Stance) -> Result:
+        import tensorflow as tf
+
+        objective = self._objective(stance)
+        model, before = self._model(stance["dtype"])
+        variables = [*(before.trainable_variables if before is not None else []), *model.trainable_variables]
+        if stance["random-draws"]:
+            self._begin()
+        try:
+            losses, gradients = objective.gradients(
+                self._x(stance["dtype"]), tf.constant(self._labels(stance)), self._weights(stance), variables
+            )
+        finally:
+            if "training" in stance["training-mode"].values():
+                self._restore_all()
+        scale = stance["loss-weighting"]["scale"]
+        gradients = named_gradients(before, model, gradients).items()
+        return {
+            "clean_loss": np.asarray(losses.clean),
+            "adversarial_loss": np.asarray(losses.adversarial),
+            "total_loss": _times(scale, np.asarray(losses.total)),
+            **{f"gradient/{name}": _times(scale, gradient) for name, gradient in gradients},
+        }
+
+    def _objective(self, stance: Stance) -> Any:
+        from harness.reference import TrainingAttack, TrainingObjective
+
+        model, before = self._model(stance["dtype"])
+        attack = _detached() if stance["gradient-flow"] == "cut" else TrainingAttack
+        low, high = stance["clip"] or (None, None)
+        modes = stance["training-mode"]
+        return TrainingObjective(
+            model=model,
+            loss_fn=cross_entropy(
+                output=self._models.output,
+                reduction=stance["loss-reduction"]["losses"],
+                smoothing=stance["label-smoothing"]["losses"],
+            ),
+            attack=attack(
+                epsilon=stance["epsilon"],
+                norm=stance["norm"],
+                conventions=conventions_of(stance),
+                clip=(low, high),
+                loss_fn=self._attack_loss(stance) if _needs_two_passes(stance) else None,
+                training=modes["attack"] == "training",
+            ),
+            clean=stance["loss-weighting"]["clean"],
+            adversarial=stance["loss-weighting"]["adversarial"],
+            training=modes["losses"] == "training",
+            before=before,
+            regularization=stance["regularization"] == "added",
+            statistics=stance["batch-statistics"] or "updated",
+        )
+
+    def _attack_loss(self, stance: Stance) -> Callable[[Any, Any], Any]:
+        """What the attack ascends, as a function of labels (which the stance decides) and predictions."""
+        import tensorflow as tf
+
+        smoothing, weighted = stance["label-smoothing"]["attack"], stance["sample-weights"]["attack"]
+        weights = self._weights(stance) if weighted else None
+
+        def loss(_: Any, returned: Any) -> Any:
+            labels = self._attacked_labels(stance, tf.stop_gradient(returned))
+            labels = labels * (1.0 - smoothing) + smoothing / returned.shape[1]
+            losses = losses_of(labels, returned, stance, output=self._models.output)
+            losses = losses if weights is None else losses * weights
+            total = tf.reduce_mean(losses) if stance["loss-reduction"]["attack"] == "mean" else tf.reduce_sum(losses)
+            return total if stance["target"] is None else -total
+
+        return loss
+
+    def _attacked_labels(self, stance: Stance, returned: Any) -> Any:
+        """One column a class."""
+        import tensorflow as tf
+
+        classes = self._batch.classes
+        if stance["target"] is not None:
+            return tf.one_hot(np.full_like(self._batch.labels, stance["target"]), classes, dtype=returned.dtype)
+        if stance["label-source"] == "given":
+            return tf.one_hot(self._batch.labels, classes, dtype=returned.dtype)
+        if stance["prediction-ties"] == "first":
+            return tf.one_hot(tf.argmax(returned, axis=1), classes, dtype=returned.dtype)
+        tied = tf.cast(tf.equal(returned, tf.reduce_max(returned, axis=1, keepdims=True)), returned.dtype)
+        return tied / tf.reduce_sum(tied, axis=1, keepdims=True)
+
+    def _has(self, stance: Mapping[str, Any], what: str) -> bool:
+        """Whether predictions tie, or the gradient that the attack follows is finite, or nothing is behind x."""
+        model, before = self._model(stance["dtype"])
+        if what == "connected":
+            return before is None
+        if "training" in stance["training-mode"].values():
+            return what == "ties"  # it may be: which masks are drawn is not known beforehand
+        codes = ("label-source", "target", "output-kind", "loss-reduction", "label-smoothing", "dtype")
+        key = canonical_json([what, *(stance[code] for code in codes)])
+        if key not in self._known:
+            import tensorflow as tf
+
+            x = self._x(stance["dtype"])
+            features = x if before is None else before(x)
+            with tf.GradientTape() as tape:
+                tape.watch(features)
+                returned = model(features, training=False)
+                loss = self._attack_loss(stance)(None, returned)
+            if what == "ties":
+                largest = tf.equal(returned, tf.reduce_max(returned, axis=1, keepdims=True)).numpy()
+                self._known[key] = bool((largest.sum(axis=1) != 1).any())
+            else:
+                self._known[key] = bool(np.isfinite(np.asarray(tape.gradient(loss, features))).all())
+        return self._known[key]
+
+    def _model(self, dtype: str) -> tuple[Any, Any]:
+        if dtype not in self._made:
+            self._made[dtype] = self._models.get(dtype=dtype), self._models.build_before(dtype=dtype)
+        return self._made[dtype]
+
+    def _restore_all(self) -> None:
+        self._restore()
+        self._made.clear()  # the layers before the perturbed input are not kept by the models
+
+    def _x(self, dtype: str) -> Any:
+        import tensorflow as tf
+
+        return tf.constant(next(iter(self._batch.inputs.values())).astype(dtype))
+
+    def _labels(self, stance: Stance) -> np.ndarray:
+        labels = labels_for_loss(self._batch, smoothing=stance["label-smoothing"]["losses"])
+        return labels.astype(stance["dtype"]) if labels.ndim == 2 else labels
+
+    def _weights(self, stance: Stance) -> Any:
+        import tensorflow as tf
+
+        given = self._batch.sample_weights
+        return None if given is None else tf.constant(given.astype(stance["dtype"]))
+
+
+def _times(scale: float, array: np.ndarray) -> np.ndarray:
+    """In double precision, so that nothing is rounded that a library does not round."""
+    return array if scale == 1.0 else array.astype(np.float64) * scale
+
+
+def _needs_two_passes(stance: Mapping[str, Any]) -> bool:
+    """Whether the attack ascends anything but the very loss that is minimised, or in another mode."""
+    composed = [stance[code] for code in ("loss-reduction", "label-smoothing", "sample-weights", "training-mode")]
+    own = any(one["attack"] != one.get("losses") for one in composed)
+    plain = stance["label-source"] == "given" and stance["target"] is None and stance["output-kind"] == "as it is"
+    return own or not plain or stance["random-draws"] == "each pass anew"
+
+
+def _detached() -> Any:
+    """An attack that no outer gradient sees: it is called outside of the tape."""
+    from dataclasses import dataclass
+
+    import tensorflow as tf
+
+    from harness.reference import TrainingAttack
+
+    @dataclass(frozen=True)
+    class Detached(TrainingAttack):
+        def move(self, x: Any, gradient: Any) -> Any:
+            return tf.stop_gradient(super().move(x, gradient))
+
+    return Detached
