@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.engine.record import CaseRecord, Run
 from harness.explain.cause import Cause
-from harness.vocabulary import Comparison, Verdict
+from harness.vocabulary import Case, Comparison, Verdict
 
 LIBRARIES = ("nsl", "cleverhans-v4", "cleverhans-v3")
 _VECTORS = {"perturbation": "perturbations", "loss": "gradients", "training": "final weights"}
@@ -104,6 +104,11 @@ def in_words(cause: Cause, run: Run) -> str:
     return ""
 
 
+def is_at(case: Case, where: Mapping[str, Any]) -> bool:
+    """Whether a case has these settings of its scenario's matrix; of a list of values, any."""
+    return all(case.point.get(name) in (value if isinstance(value, list) else [value]) for name, value in where.items())
+
+
 def _established(cause: Cause, run: Run) -> Iterator[Evidence]:
     for record in run.cases:
         for comparison in record.comparisons:
@@ -128,17 +133,11 @@ def _of_scenario(cause: Cause, run: Run) -> Iterator[tuple[CaseRecord, Compariso
     if isolation is None:
         return
     for record in run.cases:
-        if record.case.scenario != isolation.scenario or not _is_at(record, isolation.where):
+        if record.case.scenario != isolation.scenario or not is_at(record.case, isolation.where):
             continue
         for comparison in record.comparisons:
             if _is_of_libraries(cause, comparison):
                 yield record, comparison
-
-
-def _is_at(record: CaseRecord, where: Mapping[str, Any]) -> bool:
-    return all(
-        record.case.point.get(name) in (value if isinstance(value, list) else [value]) for name, value in where.items()
-    )
 
 
 def _is_of_libraries(cause: Cause, comparison: Comparison) -> bool:

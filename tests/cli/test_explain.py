@@ -1,0 +1,52 @@
+"""``harness explain`` through the real command line."""
+
+from __future__ import annotations
+
+from harness.explain.causes import CAUSES
+
+LIGHT = "import sys; assert not {'tensorflow', 'numpy', 'typer'} & set(sys.modules)"
+POINT = {"attack.norm": "linf", "model.pretrain.epochs": 1}
+
+
+def test_the_list_has_one_line_for_each_cause(harness) -> None:
+    shown = harness("explain", "--list", after=LIGHT)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == list(CAUSES)
+
+
+def test_a_page_without_a_run_says_how_to_measure(harness) -> None:
+    shown = harness("explain", "label-source", after=LIGHT)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    words = " ".join(shown.stdout.split())
+    for told in (
+        "label-source: Whose labels the attack ascends",
+        "nsl 1.4.0 ascends the loss of the given labels. adversarial_loss https://github.com/",
+        "Give y= to CleverHans",
+        "Measured There is no run in reports/latest. harness run -k default-labels measures it.",
+    ):
+        assert told in words
+
+
+def test_a_page_with_a_run_says_what_it_measured(harness, scenarios, synthetic, make_case) -> None:
+    case = make_case("default-labels", point=POINT)
+    synthetic.saved(scenarios / "mine", synthetic.record(case, {"nsl": 0, "cleverhans-v4": 16}))
+    figures = "nsl and cleverhans-v4 in default-labels: 16 of 64 elements differ; the perturbations are 100 %"
+    for arguments in (["--run", "mine"], []):
+        shown = harness("explain", "label-source", *arguments)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert (figures in " ".join(shown.stdout.split())) == bool(arguments)
+    (scenarios / "reports").mkdir()
+    (scenarios / "mine").rename(scenarios / "reports" / "latest")
+    assert figures in " ".join(harness("explain", "label-source").stdout.split())
+    assert "nothing of it. harness run -k defaults measures it." in " ".join(harness("explain", "norm").stdout.split())
+
+
+def test_what_is_no_cause(harness) -> None:
+    for arguments, message in (
+        (["lable-source"], "'lable-source' is not a cause. Did you mean 'label-source'? Valid: label-source, "),
+        ([], "expected the code of a cause, e.g. harness explain label-source; see harness explain --list."),
+        (["norm", "--run", "nowhere"], "nowhere/run.json cannot be read"),
+    ):
+        shown = harness("explain", *arguments)
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert shown.stderr.startswith(message)

@@ -1,0 +1,73 @@
+"""``differences.md``: one row a cause, in the order of what was measured."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from harness.report.differences_page import differences_page
+from harness.report.write import write_reports
+
+LABELS = {"attack.norm": "linf", "model.pretrain.epochs": 1}
+
+
+def record_of(synthetic, make_case, scenario, made_of, *, point=None):
+    case = make_case(scenario, point=point or {"attack.norm": "linf"}, subjects=tuple(made_of))
+    return synthetic.record(case, made_of)
+
+
+def rows(text: str) -> dict[str, str]:
+    """The rows of the page by the code of their cause, in order."""
+    return {found[1]: line for line in text.splitlines() if (found := re.match(r"\| [^|]*<br>`([a-z0-9-]+)` \|", line))}
+
+
+def test_a_row_for_each_cause_the_largest_effect_first(synthetic, make_case) -> None:
+    run = synthetic.run(
+        record_of(synthetic, make_case, "targeted", {"nsl": "unsupported", "cleverhans-v4": 0}),
+        record_of(synthetic, make_case, "probabilities-taken-for-logits", {"nsl": 0, "cleverhans-v4": 1}),
+        record_of(synthetic, make_case, "default-labels", {"nsl": 0, "cleverhans-v4": 16}, point=LABELS),
+        # More signs, but not at the settings at which nothing else is at work, and not between two libraries.
+        record_of(synthetic, make_case, "default-labels", {"nsl": 0, "cleverhans-v4": 60}, point={"attack.norm": "l2"}),
+        record_of(synthetic, make_case, "default-labels", {"nsl": 0, "reference-nsl": 60}, point=LABELS),
+    )
+    found = rows(differences_page(run))
+    assert list(found) == ["label-source", "output-kind", "target"]
+    # 16 of 64 elements point the other way: the distance is 2 * sqrt(16 / 64) of the length.
+    assert "16 of 64 elements differ; the perturbations are 100 % of their length apart" in found["label-source"]
+    assert "1 of 64 elements differ; the perturbations are 25 % of their length apart" in found["output-kind"]
+    assert "1 case without a result on a side | `targeted`" in found["target"]
+    for told in ("default", "ascends the loss of the given labels", "4.0.0: without y=", "3.1.0: without y="):
+        assert told in found["label-source"]
+
+
+def test_established_causes_come_before_what_a_scenario_is_said_to_isolate(synthetic, make_case) -> None:
+    isolating = record_of(synthetic, make_case, "default-labels", {"nsl": 0, "cleverhans-v4": 4}, point=LABELS)
+    other = record_of(synthetic, make_case, "mine", {"nsl": 0, "cleverhans-v4": 16})
+    causes = ({"code": "loss-reduction", "share": 0.75}, {"code": "label-source", "share": 0.25})
+    other = replace(other, comparisons=tuple(replace(one, causes=causes) for one in other.comparisons))
+    found = rows(differences_page(synthetic.run(isolating, other)))
+    assert list(found) == ["loss-reduction", "label-source"]
+    assert "100 % of their length apart; 75 % of it | `mine`" in found["loss-reduction"]
+    assert "100 % of their length apart; 25 % of it | `mine`" in found["label-source"]
+
+
+def test_what_is_a_number_on_one_side_only_comes_first(synthetic, make_case) -> None:
+    flipped = record_of(synthetic, make_case, "default-labels", {"nsl": 0, "cleverhans-v4": 64}, point=LABELS)
+    broken = record_of(synthetic, make_case, "nonfinite-gradients", {"nsl": 0, "cleverhans-v4": 1})
+    metrics = {**broken.comparisons[0].metrics, "incomparable": 1}
+    broken = replace(broken, comparisons=(replace(broken.comparisons[0], metrics=metrics),))
+    found = rows(differences_page(synthetic.run(flipped, broken)))
+    assert list(found) == ["nonfinite-gradient", "label-source"]
+    assert "1 of 64 elements are a number on one side only" in found["nonfinite-gradient"]
+
+
+def test_a_run_without_such_scenarios_has_no_page_and_loses_that_of_an_earlier_one(
+    synthetic, make_case, tmp_path
+) -> None:
+    folder, place = tmp_path / "run", tmp_path / "run" / "differences.md"
+    isolating = record_of(synthetic, make_case, "default-labels", {"nsl": 0, "cleverhans-v4": 4}, point=LABELS)
+    write_reports(synthetic.saved(folder, isolating), folder)
+    assert place.read_text(encoding="utf-8").startswith("# What differs between NSL and CleverHans\n")
+    other = record_of(synthetic, make_case, "mine", {"nsl": 0, "cleverhans-v4": 4})
+    write_reports(synthetic.saved(folder, other), folder)
+    assert not place.exists()
