@@ -1,0 +1,158 @@
+"""The search for a smaller case, on drafts that are judged by what they say; and what takes parts of a model away."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.explain import reduce_weights
+from harness.explain.reduce import reduce_case, write_reduction
+from harness.explain.reduce_draft import Draft, as_lists, scenario_text
+from harness.explain.reduce_trial import Numbers, Seen, Symptom, key_of
+from harness.scenario.cases import read_cases
+from harness.scenario.paths import Permissions, shipped_scenarios
+from harness.scenario.select import load_cases
+from harness.vocabulary import Comparison, HarnessError, Verdict
+
+PAIR = ("nsl", "cleverhans-v4")
+GENERATOR = np.random.default_rng(3)
+
+
+class Judge:
+    """Stands for the libraries: says of each draft whether it diverges. Examples and weights are really there."""
+
+    pair = PAIR
+
+    def __init__(self, diverges, *, interrupt_after=10**6):
+        self.diverges, self.interrupt_after, self.count, self.tried = diverges, interrupt_after, 0, []
+
+    def first(self, case):
+        return self._seen(Draft.of(case))
+
+    def look(self, drafts: Sequence[Draft]) -> list[Seen | None]:
+        for draft in drafts:
+            self.count += 1
+            self.tried.append(key_of(draft))
+            if self.count > self.interrupt_after:
+                raise KeyboardInterrupt
+        return [self._seen(draft) for draft in drafts]
+
+    def _seen(self, draft):
+        if draft.inline:
+            x, labels = np.asarray(draft.data["x"]), np.asarray(draft.data["y"])
+        else:
+            x, labels = np.random.default_rng(0).uniform(size=(12, 4)), np.arange(12) % 3
+        verdict = Verdict.DIVERGED if self.diverges(draft, x, labels) else Verdict.CLOSE
+        comparison = Comparison(*PAIR, verdict, "1 of 4 elements differs.")
+        settings = frozenset(() if "epsilon" in draft.attack else ("epsilon",))
+        symptom = Symptom(verdict, "", settings, False, (("ok", ""), ("ok", "")))
+        weights = draft.weights or _drawn(draft, x[0].size)
+        numbers = Numbers(len(labels), x[0].size, sum(array.size for array in weights))
+        return Seen(draft, comparison, symptom, numbers, {"input/x": x, "labels": labels}, weights, np.abs(x))
+
+
+def _drawn(draft, features):
+    found = []
+    for units in (layer["units"] for layer in draft.layers if layer["kind"] == "dense"):
+        found += [np.ones((features, units)), np.ones(units)]
+        features = units
+    return tuple(found)
+
+
+@pytest.fixture
+def case(make_case):
+    return make_case("iris-case", subjects=PAIR, attack={"epsilon": 0.137, "norm": "linf", "labels": "given"})
+
+
+def test_only_what_the_divergence_needs_is_left(case):
+    """It takes two examples of class 2 and one of its features that is not 0, and the norm to be stated."""
+    trials = Judge(lambda draft, x, labels: (labels == 2).sum() >= 2 and (x != 0).any() and "norm" in draft.attack)
+    last = reduce_case(case, trials, seconds=60).last.draft
+    assert (last.data["y"], last.data["x"]) == ([2, 2], [[1.0], [1.0]])
+    assert last.layers == [{"kind": "dense", "units": 3}]
+    assert last.attack == {"epsilon": 1.0, "norm": "linf"}  # epsilon left out would be another divergence
+
+
+def test_the_same_case_comes_to_the_same_draft_and_no_draft_is_taken_twice(case):
+    judges = [Judge(lambda draft, x, labels: x.shape[1] >= 3 and len(labels) >= 3) for _ in range(2)]
+    steps = []
+    found = [reduce_case(case, judge, seconds=60, listen=steps.append).last.draft for judge in judges]
+    assert judges[0].tried == judges[1].tried
+    assert len(steps) < 60
+    assert [draft.data["x"] for draft in found] == [[[0.0] * 3] * 3] * 2
+
+
+def test_a_pair_that_agrees_is_refused(case):
+    with pytest.raises(HarnessError, match="nsl and cleverhans-v4 are CLOSE here: 1 of 4 elements differs"):
+        reduce_case(case, Judge(lambda draft, x, labels: False), seconds=60)
+
+
+def test_after_ctrl_c_the_best_so_far_is_written(case, tmp_path):
+    reduction = reduce_case(case, Judge(lambda draft, x, labels: True, interrupt_after=8), seconds=60)
+    assert reduction.ended == "interrupted"
+    assert reduction.last.numbers.total < reduction.first.numbers.total
+    (path,) = write_reduction(reduction, tmp_path / "small.yaml")
+    (small,) = read_cases(path, Permissions())
+    assert small.expectations["nsl|cleverhans-v4"].verdict == Verdict.DIVERGED
+
+
+def test_the_time_limit_ends_the_search(case):
+    reduction = reduce_case(case, Judge(lambda draft, x, labels: True), seconds=0)
+    assert reduction.ended == "time"
+    assert reduction.last is reduction.first
+
+
+def test_every_shipped_case_can_be_written_as_a_file_that_says_the_same(tmp_path):
+    for index, case in enumerate(load_cases([shipped_scenarios()], allow_outside=True)[::3]):
+        path = tmp_path / f"case-{index}.yaml"
+        path.write_text(scenario_text(Draft.of(case), summary="The same."))
+        (read,) = read_cases(path, Permissions(outside=True))
+        for section in ("model", "data", "attack", "training", "subjects"):
+            assert getattr(read, section) == getattr(case, section), case.id
+
+
+def test_numbers_are_written_with_the_digits_that_give_the_same_float32():
+    x = GENERATOR.normal(size=(2, 3, 1)).astype(np.float32)
+    assert np.array_equal(np.asarray(as_lists(x), np.float32), x)
+    assert as_lists(np.asarray([0.1], np.float32)) == [0.1]
+
+
+def _network(draft, x):
+    """Of dense layers with relu between them."""
+    value = x
+    for layer, place in zip(draft.layers, reduce_weights.places(draft.layers), strict=True):
+        if layer["kind"] == "relu":
+            value = np.maximum(value, 0)
+        else:
+            kernel, bias = draft.weights[place]
+            value = value @ kernel + bias
+    return value
+
+
+@pytest.fixture
+def dense(case):
+    weights = tuple(np.abs(GENERATOR.normal(size=shape)) for shape in ((4, 8), (8,), (8, 3), (3,)))
+    return replace(Draft.of(case), weights=weights)
+
+
+def test_dense_layers_that_become_one_compute_the_same_where_nothing_is_cut_off(dense):
+    x = GENERATOR.uniform(size=(5, 4))
+    merged = reduce_weights.without_layer(dense, 0)
+    assert merged is not None
+    assert merged.layers == [{"kind": "dense", "units": 3}]
+    assert np.allclose(_network(merged, x), _network(dense, x))
+
+
+def test_units_without_weight_behind_them_can_be_taken(dense):
+    first, bias, second, last = dense.weights
+    second = second * (np.arange(8) >= 6)[:, None]
+    draft = replace(dense, weights=(first, bias, second, last))
+    x = GENERATOR.uniform(size=(5, 4))
+    assert np.allclose(_network(reduce_weights.with_units(draft, 0, [6, 7]), x), _network(draft, x))
+
+
+def test_features_that_are_0_can_be_taken(dense):
+    x = GENERATOR.uniform(size=(5, 4)) * [1, 0, 1, 0]
+    smaller = replace(dense, weights=reduce_weights.with_features(dense.weights, dense.layers, [0, 2]))
+    assert np.allclose(_network(smaller, x[:, [0, 2]]), _network(dense, x))
