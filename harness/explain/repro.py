@@ -16,7 +16,7 @@ from harness.explain.repro_loss import loss_source
 from harness.explain.repro_model import model_source
 from harness.explain.repro_perturbation import perturbation_source
 from harness.explain.repro_text import in_text, render, source
-from harness.explain.repro_training import Course, course_of, training_source
+from harness.explain.repro_training import Course, course_of, steps_source, training_source
 from harness.scenario.data import SINGLE_INPUT
 from harness.subjects.registry import load_subject
 from harness.vocabulary import Comparison, HarnessError, Verdict, is_own
@@ -80,7 +80,7 @@ def reproduction_script(run: Run, record: CaseRecord, comparison: Comparison, *,
             "with_nsl": "nsl" in pair or (is_own_loop(record, pair)),
             "inline": inline,
             "data": f"{data}\n{_constants(question, comparison, excused, course)}",
-            "model": model_source(record.case.model, _shapes(run, record), question.dtype),
+            "model": _model(question, _shapes(run, record)),
             "left": _side(pair[0], question, course),
             "right": _side(pair[1], question, course),
             "calls": [_called(subject) for subject in pair],
@@ -125,6 +125,11 @@ def _question(run: Run, record: CaseRecord, pair: Sequence[str]) -> tuple[Questi
         gradients=gradients,
     )
     return question, arrays
+
+
+def _model(question: Question, shapes: Mapping[str, Sequence[int]]) -> str:
+    built = model_source(question.case.model, shapes, question.dtype)
+    return f"{built}\n{steps_source()}" if question.case.kind == "training" else built
 
 
 def _classes(record: CaseRecord, labels: np.ndarray) -> int:
@@ -224,7 +229,7 @@ def _modules(record: CaseRecord, pair: Sequence[str], *, inline: bool) -> list[s
         modules.add("types")
     if is_own_loop(record, pair):
         modules.add("inspect")
-    if record.case.kind == "loss" and record.case.training.get("attack_mode") == "training" and "cleverhans-v4" in pair:
+    if record.case.training.get("attack_mode") == "training" and "cleverhans-v4" in pair:
         modules.add("functools")
     if "layers" not in record.case.model and "keras" in record.case.model:
         modules.add("json")

@@ -176,7 +176,9 @@ def _cleverhans_v4(question: Question) -> str:
     before = _has_before(question)
     features = f"before(x, training={in_training})" if before else "x"
     clean_features = f"before(tf.constant(x), training={in_training})" if before else "tf.constant(x)"
-    clean = f"        clean = loss_fn(y, model({clean_features}, training={in_training}), weighting)"
+    clean = f"""\
+        clean_features = {clean_features}
+        clean = loss_fn(y, model(clean_features, training={in_training}), weighting)"""
     total = f"{objective['clean']!r} * clean + {objective['adversarial']!r} * adversarial"
     if not objective["clean"]:
         clean, total = "        clean = np.nan", f"{objective['adversarial']!r} * adversarial"
