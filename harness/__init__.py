@@ -31,6 +31,7 @@ def run(
     fresh: bool = False,
     allow_code: bool = False,
     allow_outside: bool = False,
+    explain: bool = True,
     listen: Callable[[Event], None] = _in_silence,
 ) -> NotebookRun:
     """Runs scenarios on every subject and writes all reports, as the command ``harness run`` does.
@@ -49,6 +50,7 @@ def run(
         fresh: compute everything anew, whatever earlier runs left.
         allow_code: run Python that a scenario names.
         allow_outside: let a scenario name files outside of its own folder.
+        explain: look for the causes of divergences.
         listen: gets every event while the run goes on, e.g. ``harness.report.terminal.TerminalListener().handle``.
 
     Returns:
@@ -70,6 +72,7 @@ def run(
         fresh=fresh,
         allow_code=allow_code,
         allow_outside=allow_outside,
+        explain=explain,
         listen=listen,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,6 +44,9 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Compute everything anew, whatever earlier runs left.")
     ] = False,
+    no_explain: Annotated[
+        bool, typer.Option("--no-explain", help="Do not look for the causes of divergences.")
+    ] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Run Python that a scenario names.")] = False,
     allow_outside: Annotated[
         bool, typer.Option("--allow-outside", help="Let a scenario name files outside of its own folder.")
@@ -69,6 +73,8 @@ def run(
     from harness.engine.record import load_run, save_run
     from harness.engine.run import Options, complete, execute
     from harness.engine.store import alone_in, must_be_writable, store_folder
+    from harness.engine.workers import Workers, share_of_memory
+    from harness.explain.explaining import explain_run
     from harness.report.grade import strict_sentence
     from harness.report.terminal import TerminalListener
     from harness.report.write import write_reports
@@ -83,8 +89,11 @@ def run(
     must_be_writable(report_dir)
     accepted = read_baseline(baseline) if baseline else None
     every = load_cases(files, allow_outside=allow_outside, allow_code=allow_code) if accepted else []
-    with TerminalListener() as listener:
-        finished = complete(execute(cases, options), listener.handle)
+    workers = Workers(memory=share_of_memory(options.jobs))
+    with closing(workers), TerminalListener() as listener:
+        finished = complete(execute(cases, options, shared=workers), listener.handle)
+        if not no_explain:
+            finished = explain_run(finished, options, workers)
     if accepted:
         finished = replace(finished, standing=standing(finished, accepted, Scope(every, files)))
     with alone_in(report_dir):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -39,6 +40,7 @@ def explain_run(
     """
     if run.store is None or run.interrupted:
         return run
+    clock = time.monotonic()
     tasks = {record.case.id: task for record in run.cases if (task := _task(record, run.store, options))}
     bridges: dict[str, Mapping[str, Any]] = {}
     interrupted = False
@@ -58,7 +60,7 @@ def explain_run(
     except KeyboardInterrupt:
         interrupted = True
     cases = tuple(_explained(record, bridges.get(record.case.id, {})) for record in run.cases)
-    return replace(run, cases=cases, interrupted=interrupted)
+    return replace(run, cases=cases, interrupted=interrupted, seconds=run.seconds + time.monotonic() - clock)
 
 
 def _task(record: CaseRecord, store: Store, options: Options) -> Task | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.engine.record import CaseRecord
 from harness.report.accuracies import accuracies
+from harness.report.causes import said
 from harness.report.curves import Curves
 from harness.report.differences import differences_of
 from harness.report.equivalence import condition_text
@@ -25,7 +26,7 @@ _DIGITS = 6
 _ALLOWED = {"perturbation": "max_roundoff", "loss": "max_gradient_roundoff", "training": "max_times_twin"}
 """The part of the tolerance that a verdict of each kind is judged with."""
 
-_SHOWN_ELSEWHERE = ("worst", "steps", "distance", "twin", "equivalence")
+_SHOWN_ELSEWHERE = ("worst", "steps", "distance", "twin", "equivalence", "bridge")
 """Metrics that the page shows as part of a sentence, as curves, or as a table of their own."""
 
 
@@ -78,7 +79,7 @@ def _comparison(record: CaseRecord, comparison: Comparison) -> dict[str, Any]:
         "status": comparison.status,
         "expected": expected_text(record, comparison),
         "because": comparison.because,
-        "sentence": comparison.sentence,
+        "sentence": said(comparison),
         "metrics": {name: value for name, value in comparison.metrics.items() if name not in _SHOWN_ELSEWHERE},
         "tests": [[condition_text(name), one] for name, one in (comparison.metrics.get("equivalence") or {}).items()],
         "allowed": comparison.tolerance.get(_ALLOWED[record.case.kind]),

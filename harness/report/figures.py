@@ -12,8 +12,8 @@ from harness.vocabulary import Comparison, Outcome, canonical_json
 NORMS = ("linf", "l2", "l1")
 SPREAD = ("min", "median", "max")
 
-_LISTS = ("steps", "distance", "twin", "by_weight")
-"""Metrics of which there is one for each recorded step or weight: too many for a row. They are in ``run.json``."""
+_LISTS = ("steps", "distance", "twin", "by_weight", "bridge")
+"""Metrics of which there is one for each recorded step, weight or setting: too many for a row. In ``run.json``."""
 
 _NUMBERS = ("nan", "inf", "-inf")
 

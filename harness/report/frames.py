@@ -27,8 +27,8 @@ _COUNTS = {
 
 _TEXTS = {
     "case", "scenario", "kind", "subject", "left", "right", "verdict", "status", "expected", "because", "sentence",
-    "reason", "left_status", "right_status", "left_norm", "right_norm", "worst_input", "worst_index", "defaulted",
-    "arrays", "weights", "data", "expected_answer", "worst_name", "equivalence_clean_answer",
+    "causes", "reason", "left_status", "right_status", "left_norm", "right_norm", "worst_input", "worst_index",
+    "defaulted", "arrays", "weights", "data", "expected_answer", "worst_name", "equivalence_clean_answer",
 }  # fmt: skip
 
 _TEST = ("answer", "difference", "interval_low", "interval_high", "margin", "seeds", "seeds_to_decide")
@@ -58,11 +58,12 @@ def comparisons_frame(run: Run) -> pd.DataFrame:
     """One row for each comparison.
 
     Columns: ``case``, ``scenario``, ``kind``, the matrix settings as ``point.NAME``, ``left``, ``right``, ``verdict``,
-    ``status``, ``expected``, ``because``, ``sentence``; every metric (``worst`` as ``worst_input``, ``worst_index``,
-    ``worst_left``, ``worst_right``, ``worst_x`` or ``worst_name``) but those of which there is one for each weight or
-    recorded step; the answers over seeds as ``equivalence_clean_answer``, ``equivalence_0.1_difference`` and so on, and
-    what is expected of all together as ``expected_answer``; the tolerance as ``tolerance_NAME``; and of each side, with
-    ``left_`` or ``right_`` before it, its status, seconds, epsilon, norm, and the figures that ``outcomes_frame`` has.
+    ``status``, ``expected``, ``because``, ``sentence``, ``causes`` (``CODE=SHARE``, the largest first); every metric
+    (``worst`` as ``worst_input``, ``worst_index``, ``worst_left``, ``worst_right``, ``worst_x`` or ``worst_name``) but
+    those of which there is one for each weight or recorded step; the answers over seeds as
+    ``equivalence_clean_answer``, ``equivalence_0.1_difference`` and so on, and what is expected of all together as
+    ``expected_answer``; the tolerance as ``tolerance_NAME``; and of each side, with ``left_`` or ``right_`` before it,
+    its status, seconds, epsilon, norm, and the figures that ``outcomes_frame`` has.
 
     A figure that does not exist, or not for the kind of the case, is missing (``NaN`` or ``NA``).
     """
@@ -73,7 +74,7 @@ def comparisons_frame(run: Run) -> pd.DataFrame:
     ]
     first = ("case", "scenario", "kind", *_points(run), "left", "right", "verdict", "status", "expected", "because")
     sides = [f"{side}_{name}" for side in ("left", "right") for name in _SIDE]
-    return _frame(rows, [*first, "sentence", "expected_answer", *_METRICS, *sides])
+    return _frame(rows, [*first, "sentence", "causes", "expected_answer", *_METRICS, *sides])
 
 
 def outcomes_frame(run: Run) -> pd.DataFrame:
@@ -121,6 +122,7 @@ def _comparison_row(record: CaseRecord, comparison: Comparison, outcomes: Mappin
         "expected": comparison.expected,
         "because": comparison.because,
         "sentence": comparison.sentence,
+        "causes": ";".join(f"{one['code']}={one['share']:.4g}" for one in comparison.causes),
         "expected_answer": expected_answer(record, comparison),
         **sides,
         **comparison_figures(comparison),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.engine.record import Run
+from harness.report.causes import said, unexplained
 from harness.report.curves import Curves, draw_curves
 from harness.report.expectation import expected_text
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected
@@ -57,6 +58,7 @@ def _joined(sections: Iterable[Iterable[str]]) -> str:
 def _results(run: Run) -> list[Iterable[str]]:
     return [
         _head(run),
+        _unexplained(run),
         _unexpected(run),
         _failures(run),
         standing_section(run.standing) if run.standing else (),
@@ -71,8 +73,23 @@ def _head(run: Run) -> Iterable[str]:
     for cell in libraries(run):
         yield f"- **{escaped(cell.left)}** and **{escaped(cell.right)}**: {cell.in_words()}."
         for known in known_differences(run, (cell.left, cell.right)):
-            yield f"  - {count(len(known.cases), 'case')}: {escaped(known.because)}"
+            yield f"  - {count(len(known.cases), 'case')}: {escaped(known.words)}"
     yield from ("", f"{escaped(totals_line(run))}. Started {escaped(run.started)}.", "")
+
+
+def _unexplained(run: Run) -> Iterable[str]:
+    groups = unexplained(run)
+    if not groups:
+        return
+    yield from ("## Unexplained", "", "Divergences of which no known setting is the cause.", "")
+    for group in groups[:_MOST_LISTED]:
+        record, comparison = group.found[0]
+        others = f", and {count(len(group.found) - 1, 'further comparison')}" if len(group.found) > 1 else ""
+        pair = f"{escaped(comparison.left)} \\| {escaped(comparison.right)}"
+        yield f"- {code(record.case.id)} {pair}{others}: {sentence(group.reason)}"
+    if len(groups) > _MOST_LISTED:
+        yield f"- and {count(len(groups) - _MOST_LISTED, 'further reason')}, all in `run.json`"
+    yield ""
 
 
 def _unexpected(run: Run) -> Iterable[str]:
@@ -85,7 +102,7 @@ def _unexpected(run: Run) -> Iterable[str]:
         yield (
             f"- {code(record.case.id)} {escaped(comparison.left)} \\| {escaped(comparison.right)}: "
             f"**{comparison.verdict}**, expected {escaped(expected_text(record, comparison))}{because}: "
-            f"{sentence(comparison.sentence)}"
+            f"{sentence(said(comparison))}"
         )
     if len(found) > _MOST_LISTED:
         yield f"- and {len(found) - _MOST_LISTED:,} more, all in `report.html` and `comparisons.csv`"

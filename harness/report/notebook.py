@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from harness.engine.events import Event
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
 from harness.engine.store import alone_in, must_be_writable, store_folder
+from harness.engine.workers import Workers, share_of_memory
+from harness.explain.explaining import explain_run
 from harness.report.frames import comparisons_frame, outcomes_frame
 from harness.report.headline import headline, totals_line
 from harness.report.write import write_reports
@@ -79,6 +82,7 @@ def run(
     fresh: bool,
     allow_code: bool,
     allow_outside: bool,
+    explain: bool,
     listen: Callable[[Event], None],
 ) -> NotebookRun:
     """See ``harness.run``."""
@@ -88,7 +92,10 @@ def run(
     folder = Path(report_dir)
     options = Options(store=store_folder(folder), jobs=jobs, timeout=timeout, fresh=fresh)
     must_be_writable(folder)
-    finished = complete(execute(cases, options), listen)
+    with closing(Workers(memory=share_of_memory(options.jobs))) as workers:
+        finished = complete(execute(cases, options, shared=workers), listen)
+        if explain:
+            finished = explain_run(finished, options, workers)
     with alone_in(folder):
         saved = record.save_run(finished, folder)
         write_reports(saved, folder)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.engine.record import CaseRecord
+from harness.report.causes import said
 from harness.report.differences import differences_text
 from harness.report.expectation import expected_text
 from harness.report.grade import place_of
@@ -16,7 +17,7 @@ from harness.vocabulary import YARDSTICK, Case, Comparison, is_own
 
 def explanation(record: CaseRecord, comparison: Comparison) -> list[str]:
     """Why, what was expected, which settings differ, and how to see it again: a line each."""
-    lines = [comparison.sentence]
+    lines = [said(comparison)]
     if comparison.expected:
         lines.append(f"expected: {expected_text(record, comparison)}: {comparison.because}")
     sides = [record.outcome(name) for name in (comparison.left, comparison.right)]

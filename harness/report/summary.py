@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.engine.record import CaseRecord, Run
+from harness.report.causes import said, unexplained
 from harness.report.expectation import expected_text
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected, unstated
 from harness.report.known import known_differences
@@ -44,7 +45,8 @@ def summary_text(run: Run, folder: Path, *, width: int = 120) -> str:
 
 
 def print_summary(run: Run, folder: Path, console: Console) -> None:
-    """Prints one line for each comparison that is not as expected, failures, the matrix, the verdict and the totals."""
+    """Prints what is unexplained, what is not as expected (a line each), failures, the matrix, the verdict, the totals."""
+    _print_unexplained(run, console)
     _print_unexpected(run, console)
     _print_unstated(run, console)
     _print_failures(run, console)
@@ -59,12 +61,28 @@ def print_summary(run: Run, folder: Path, console: Console) -> None:
     for cell in libraries(run):
         _say(console, (f"{cell.left} and {cell.right}: ", "bold"), (cell.in_words(), ""))
         for known in known_differences(run, (cell.left, cell.right))[:_FEW]:
-            _say(console, (f"  {count(len(known.cases), 'case')}: {known.because}", "dim"))
+            _say(console, (f"  {count(len(known.cases), 'case')}: {known.words}", "dim"))
     _say(console, (totals_line(run), "dim"))
     first, *others = [name for name in REPORTS if (folder / name).exists()] or [""]
     if first:
         beside = f"  beside it: {', '.join(others)}" if others else ""
         _say(console, (f"report: {folder / first}", "bold"), (beside, "dim"))
+
+
+def _print_unexplained(run: Run, console: Console) -> None:
+    groups = unexplained(run)
+    for group in groups[:_FEW]:
+        record, comparison = group.found[0]
+        others = f"  and {count(len(group.found) - 1, 'further comparison')}" if len(group.found) > 1 else ""
+        _say(
+            console,
+            ("unexplained ", "bold red"),
+            *_comparison(record, comparison),
+            (f": {group.reason}", ""),
+            (others, "dim"),
+        )
+    if len(groups) > _FEW:
+        _say(console, (f"unexplained  and {count(len(groups) - _FEW, 'further reason')}, all in report.md", "bold red"))
 
 
 def _print_unexpected(run: Run, console: Console) -> None:
@@ -77,7 +95,7 @@ def _print_unexpected(run: Run, console: Console) -> None:
             *_comparison(record, comparison),
             (f", expected {expected_text(record, comparison)}", "bold"),
             (f" ({comparison.because})" if comparison.because else "", ""),
-            (f": {comparison.sentence}", ""),
+            (f": {said(comparison)}", ""),
             (f"  {expectation.location}" if expectation else "", "dim"),
         )
     if len(found) > _MOST_LISTED:
@@ -92,7 +110,7 @@ def _print_unstated(run: Run, console: Console) -> None:
                 console,
                 ("unstated    ", "yellow"),
                 *_comparison(record, comparison),
-                (f": {comparison.sentence}", ""),
+                (f": {said(comparison)}", ""),
             )
         return
     counted = Counter(str(comparison.verdict) for _, comparison in found)

@@ -1,0 +1,74 @@
+"""Why two sides diverge, in words: the causes of a comparison with their shares, and what no cause explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.engine.record import CaseRecord, Run
+from harness.vocabulary import Comparison
+
+_LEAST_SHOWN = 0.005
+"""Share below which a cause is left out of the sentence: it rounds to 0 %."""
+
+
+def said(comparison: Comparison) -> str:
+    """The sentence of a comparison, and why: ``..., because: label-source 82 %, epsilon 18 %``."""
+    words = because(comparison)
+    return f"{comparison.sentence}{', ' if words else ''}{words}"
+
+
+def because(comparison: Comparison) -> str:
+    """``because: label-source 82 %, epsilon 18 %``; ``unexplained: why``; empty where no causes were looked for."""
+    if not comparison.causes:
+        return ""
+    if is_unexplained(comparison):
+        return f"unexplained: {reason_of(comparison)}"
+    return f"because: {mean_causes([comparison])}"
+
+
+def mean_causes(comparisons: Sequence[Comparison]) -> str:
+    """``label-source 82 %, epsilon 18 %``, the mean share over some comparisons; empty where one has no causes."""
+    if not comparisons or not all(one.causes for one in comparisons):
+        return ""
+    shares: dict[str, float] = {}
+    for one in comparisons:
+        for cause in one.causes:
+            shares[cause["code"]] = shares.get(cause["code"], 0.0) + cause["share"] / len(comparisons)
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    shown = [(code, share) for code, share in ordered if abs(share) >= _LEAST_SHOWN] or ordered[:1]
+    return ", ".join(f"{code} {100 * share:.0f} %" for code, share in shown)
+
+
+def is_unexplained(comparison: Comparison) -> bool:
+    """Whether causes were looked for and none leads from one side to the other."""
+    return any(one["code"] == "unexplained" for one in comparison.causes)
+
+
+def reason_of(comparison: Comparison) -> str:
+    """Why a divergence is unexplained."""
+    return comparison.metrics.get("bridge", {}).get("reason", "")
+
+
+@dataclass(frozen=True)
+class Unexplained:
+    """Divergences that no cause explains, for the same reason.
+
+    Attributes:
+        reason: why.
+        found: cases and comparisons.
+    """
+
+    reason: str
+    found: tuple[tuple[CaseRecord, Comparison], ...]
+
+
+def unexplained(run: Run) -> list[Unexplained]:
+    """What is unexplained in a run, the most frequent reason first."""
+    by_reason: dict[str, list[tuple[CaseRecord, Comparison]]] = {}
+    for record in run.cases:
+        for one in record.comparisons:
+            if is_unexplained(one):
+                by_reason.setdefault(reason_of(one), []).append((record, one))
+    groups = [Unexplained(reason, tuple(found)) for reason, found in by_reason.items()]
+    return sorted(groups, key=lambda group: -len(group.found))
