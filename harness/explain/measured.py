@@ -15,6 +15,10 @@ from harness.vocabulary import Case, Comparison, Verdict
 
 LIBRARIES = ("nsl", "cleverhans-v4", "cleverhans-v3")
 _VECTORS = {"perturbation": "perturbations", "loss": "gradients", "training": "final weights"}
+_OPPOSITE = 2.0
+"""The distance of two vectors of one length that point away from each other: more there is not between numbers."""
+_LEAST_SHARE = 0.01
+"""Of a divergence, for the cause to be seen in it: arithmetic has a trace in everything."""
 _NOT_COMPUTED = (Verdict.UNSUPPORTED, Verdict.ERROR)
 
 
@@ -40,10 +44,14 @@ class Evidence:
     @property
     def effect(self) -> float:
         """The part of the distance that is this cause's."""
-        return self.share * self.distance
+        return self.share * min(self.distance, _OPPOSITE)
 
     def in_words(self) -> str:
-        """The figures: how many elements differ, and how far apart the two sides are."""
+        """How many elements differ, how far apart the two sides are, and how much of that is this cause's."""
+        part = f"{100 * self.share:.0f} %"
+        return self._figures() + ("" if part == "100 %" else f", {part} of that by this cause")
+
+    def _figures(self) -> str:
         figures = self.comparison.metrics
         what, elements = _VECTORS[self.record.case.kind], f"{figures.get('elements', 0):,}"
         if figures.get("incomparable"):
@@ -96,9 +104,8 @@ def in_words(cause: Cause, run: Run) -> str:
     if found:
         first = found[0]
         pair = f"{first.comparison.left} and {first.comparison.right} in {first.record.case.id}"
-        share = f" ({100 * first.share:.0f} % of that is this cause's)" if first.established else ""
         more = f" Largest of {len(found):,} comparisons." if len(found) > 1 else ""
-        return f"{pair}: {first.in_words()}{share}.{more}"
+        return f"{pair}: {first.in_words()}.{more}"
     if missing.cases:
         return f"{missing.cases:,} cases without a result on a side. {' '.join(f'{one}.' for one in missing.reasons)}"
     return ""
@@ -112,9 +119,9 @@ def is_at(case: Case, where: Mapping[str, Any]) -> bool:
 def _established(cause: Cause, run: Run) -> Iterator[Evidence]:
     for record in run.cases:
         for comparison in record.comparisons:
-            if _is_of_libraries(cause, comparison):
+            if _is_of_libraries(comparison) or _is_its_pair(cause, comparison):
                 for one in comparison.causes:
-                    if one["code"] == cause.code and one["share"] > 0:
+                    if one["code"] == cause.code and one["share"] >= _LEAST_SHARE:
                         distance = _distance(run, record, comparison)
                         yield Evidence(record, comparison, distance, min(1.0, one["share"]), established=True)
 
@@ -136,14 +143,16 @@ def _of_scenario(cause: Cause, run: Run) -> Iterator[tuple[CaseRecord, Compariso
         if record.case.scenario != isolation.scenario or not is_at(record.case, isolation.where):
             continue
         for comparison in record.comparisons:
-            if _is_of_libraries(cause, comparison):
+            if _is_its_pair(cause, comparison) if isolation.pair else _is_of_libraries(comparison):
                 yield record, comparison
 
 
-def _is_of_libraries(cause: Cause, comparison: Comparison) -> bool:
-    pair = {comparison.left, comparison.right}
-    stated = set(cause.isolation.pair) if cause.isolation else set()
-    return pair == stated if stated else pair <= set(LIBRARIES)
+def _is_of_libraries(comparison: Comparison) -> bool:
+    return {comparison.left, comparison.right} <= set(LIBRARIES)
+
+
+def _is_its_pair(cause: Cause, comparison: Comparison) -> bool:
+    return cause.isolation is not None and {comparison.left, comparison.right} == set(cause.isolation.pair)
 
 
 def _distance(run: Run, record: CaseRecord, comparison: Comparison) -> float:

@@ -17,8 +17,8 @@ _HEAD = """\
 
 A row is a cause of divergence: `harness explain CODE` says more of it. What was measured is its largest effect in the
 comparisons of two libraries in this run, as the distance of the two sides relative to the longer one: of perturbations,
-of the weights' gradients, of final weights. The largest comes first; what a library cannot express has no size and
-comes last. A plus names causes that are at work in the same place.
+of the weights' gradients, of final weights. What is unexplained comes first, then the largest; what a library cannot
+express has no size and comes last. A plus names causes that are at work in the same place.
 """
 
 
@@ -50,9 +50,9 @@ class _Row:
         return bool(self.evidence or self.missing.cases)
 
     @property
-    def order(self) -> tuple[bool, float, int]:
+    def order(self) -> tuple[bool, bool, float, int]:
         effect = self.evidence[0].effect if self.evidence else 0.0
-        return not self.evidence, -effect, -self.missing.cases
+        return self.cause.code != "unexplained", not self.evidence, -effect, -self.missing.cases
 
     def cells(self) -> tuple[str, ...]:
         nsl = [one.does for one in self.cause.libraries if one.library.startswith("nsl")]
@@ -70,11 +70,10 @@ class _Row:
             return f"{count(self.missing.cases, 'case')} without a result on a side", self._scenario()
         first = self.evidence[0]
         record, comparison = first.record, first.comparison
-        share = f"; {100 * first.share:.0f} % of it" if first.established and first.share < 1 else ""
         beside = () if first.established or not self.cause.isolation else self.cause.isolation.beside
         pair = f"{escaped(comparison.left)} and {escaped(comparison.right)}"
         return (
-            f"{pair}: {escaped(first.in_words())}{share}",
+            f"{pair}: {escaped(first.in_words())}",
             " + ".join([code(record.case.id), *map(code, beside)]),
         )
 

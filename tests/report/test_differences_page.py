@@ -47,18 +47,19 @@ def test_established_causes_come_before_what_a_scenario_is_said_to_isolate(synth
     other = replace(other, comparisons=tuple(replace(one, causes=causes) for one in other.comparisons))
     found = rows(differences_page(synthetic.run(isolating, other)))
     assert list(found) == ["loss-reduction", "label-source"]
-    assert "100 % of their length apart; 75 % of it | `mine`" in found["loss-reduction"]
-    assert "100 % of their length apart; 25 % of it | `mine`" in found["label-source"]
+    assert "100 % of their length apart, 75 % of that by this cause | `mine`" in found["loss-reduction"]
+    assert "100 % of their length apart, 25 % of that by this cause | `mine`" in found["label-source"]
 
 
 def test_what_is_a_number_on_one_side_only_comes_first(synthetic, make_case) -> None:
-    flipped = record_of(synthetic, make_case, "default-labels", {"nsl": 0, "cleverhans-v4": 64}, point=LABELS)
+    flipped = record_of(synthetic, make_case, "default-labels", {"nsl": 0, "cleverhans-v4": 32}, point=LABELS)
     broken = record_of(synthetic, make_case, "nonfinite-gradients", {"nsl": 0, "cleverhans-v4": 1})
     metrics = {**broken.comparisons[0].metrics, "incomparable": 1}
-    broken = replace(broken, comparisons=(replace(broken.comparisons[0], metrics=metrics),))
+    causes = ({"code": "nonfinite-gradient", "share": 0.9}, {"code": "loss-reduction", "share": 0.1})
+    broken = replace(broken, comparisons=(replace(broken.comparisons[0], metrics=metrics, causes=causes),))
     found = rows(differences_page(synthetic.run(flipped, broken)))
-    assert list(found) == ["nonfinite-gradient", "label-source"]
-    assert "1 of 64 elements are a number on one side only" in found["nonfinite-gradient"]
+    assert list(found) == ["nonfinite-gradient", "label-source", "loss-reduction"]
+    assert "1 of 64 elements are a number on one side only, 90 % of that by this cause" in found["nonfinite-gradient"]
 
 
 def test_a_run_without_such_scenarios_has_no_page_and_loses_that_of_an_earlier_one(
