@@ -45,7 +45,7 @@ def summary_text(run: Run, folder: Path, *, width: int = 120) -> str:
 
 
 def print_summary(run: Run, folder: Path, console: Console) -> None:
-    """Prints what is unexplained, what is not as expected (a line each), failures, the matrix, the verdict, the totals."""
+    """Prints what is unexplained, what is not as expected (a line each), failures, the matrix, verdict and totals."""
     _print_unexplained(run, console)
     _print_unexpected(run, console)
     _print_unstated(run, console)
