@@ -55,7 +55,8 @@ def _measured(cause: Cause, folder: Path | None) -> str:
         return f"There is no run in {_LATEST}. {how}".rstrip()
 
     from harness.engine.record import load_run
-    from harness.explain.measured import in_words
+    from harness.explain.measured import in_words, is_in
 
     run = load_run(folder or _LATEST)
-    return f"In {folder or _LATEST}: {in_words(cause, run) or f'nothing of it. {how}'}".rstrip()
+    nothing = f"no effect in {cause.scenario}." if is_in(cause, run) else f"nothing of it. {how}"
+    return f"In {folder or _LATEST}: {in_words(cause, run) or nothing}".rstrip()

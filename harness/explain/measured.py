@@ -116,6 +116,11 @@ def is_at(case: Case, where: Mapping[str, Any]) -> bool:
     return all(case.point.get(name) in (value if isinstance(value, list) else [value]) for name, value in where.items())
 
 
+def is_in(cause: Cause, run: Run) -> bool:
+    """Whether the run has cases in which the cause would show."""
+    return next(_of_scenario(cause, run), None) is not None
+
+
 def _established(cause: Cause, run: Run) -> Iterator[Evidence]:
     for record in run.cases:
         for comparison in record.comparisons:

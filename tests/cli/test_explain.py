@@ -38,6 +38,10 @@ def test_a_page_with_a_run_says_what_it_measured(harness, scenarios, synthetic, 
     (scenarios / "reports").mkdir()
     (scenarios / "mine").rename(scenarios / "reports" / "latest")
     assert figures in " ".join(harness("explain", "label-source").stdout.split())
+    synthetic.saved(scenarios / "none", synthetic.record(case, {"nsl": 0, "cleverhans-v4": 0}))
+    assert "In none: no effect in default-labels." in " ".join(
+        harness("explain", "label-source", "--run", "none").stdout.split()
+    )
     assert "nothing of it. harness run -k defaults measures it." in " ".join(harness("explain", "norm").stdout.split())
 
 

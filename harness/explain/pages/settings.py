@@ -77,7 +77,7 @@ CAUSES = (
         title="The length of the perturbation",
         nature="default",
         libraries=(
-            nsl("configs.configs", "AdvNeighborConfig", 38, "adv_step_size is 0.001 unless it is stated"),
+            nsl("configs.configs", "AdvNeighborConfig", 38, "takes 0.001 unless adv_step_size is stated"),
             cleverhans_4(
                 "tf2.attacks.fast_gradient_method", "fast_gradient_method", 9, "has no default: eps must be stated"
             ),
@@ -85,7 +85,7 @@ CAUSES = (
                 "attacks.fast_gradient_method",
                 "FastGradientMethod.parse_params",
                 65,
-                "eps is 0.3 unless it is stated",
+                "takes 0.3 unless eps is stated",
             ),
         ),
         matters=(
@@ -101,7 +101,7 @@ CAUSES = (
         title="The norm in which the perturbation has its length",
         nature="default",
         libraries=(
-            nsl("configs.configs", "AdvNeighborConfig", 38, "adv_grad_norm is 'l2' unless it is stated"),
+            nsl("configs.configs", "AdvNeighborConfig", 38, "takes l2 unless adv_grad_norm is stated"),
             cleverhans_4(
                 "tf2.attacks.fast_gradient_method", "fast_gradient_method", 9, "has no default: norm must be stated"
             ),
@@ -109,7 +109,7 @@ CAUSES = (
                 "attacks.fast_gradient_method",
                 "FastGradientMethod.parse_params",
                 65,
-                "ord is np.inf unless it is stated",
+                "takes linf unless ord is stated",
             ),
         ),
         matters=(

@@ -64,7 +64,9 @@ CAUSES = (
         title="Whether the weights' gradient goes through the perturbation",
         nature="convention",
         libraries=(
-            nsl("lib.adversarial_neighbor", "_GenAdvNeighbor._apply_perturbations", 214, "stops the gradient there"),
+            nsl(
+                "lib.adversarial_neighbor", "_GenAdvNeighbor._apply_perturbations", 214, "stops it at the perturbation"
+            ),
             cleverhans_3(
                 "attacks.fast_gradient_method",
                 "optimize_linear",
