@@ -51,7 +51,7 @@ Pass = tuple[str, Callable[[Seen], Iterator[Draft]], int]
 The first that shows the symptom counts, however many there are: where most fail, many at once cost less.
 """
 
-PASSES: tuple[Pass, ...] = (
+COARSE: tuple[Pass, ...] = (
     ("from the smallest", reduce_moves.start_small, 6),
     ("no training before the attack", reduce_moves.draw_weights, 2),
     ("shorter training", reduce_moves.shorten_training, 2),
@@ -60,10 +60,15 @@ PASSES: tuple[Pass, ...] = (
     ("fewer features", reduce_moves.take_features, 2),
     ("fewer classes", reduce_moves.take_classes, 2),
     ("fewer units", reduce_moves.take_units, 2),
-    ("other weights", reduce_moves.draw_anew, 6),
     ("fewer settings", reduce_numbers.leave_out_settings, 4),
+)
+FINE: tuple[Pass, ...] = (
+    ("fewer examples", reduce_moves.drop_examples, 4),
+    ("fewer features", reduce_moves.drop_features, 4),
+    ("other weights", reduce_moves.draw_anew, 6),
     ("simpler numbers", reduce_numbers.simplify_numbers, 4),
 )
+"""Tried where the coarse ones find nothing; after each that finds something, these are tried again."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +139,12 @@ def reduce_case(
 
 def _descend(first: Seen, trials: Looks, *, deadline: float) -> Iterator[tuple[str, Seen | None]]:
     """Each smaller draft that shows the symptom, with the pass that found it; ``None`` when the time is over."""
-    best = first
-    taken = {key_of(first.draft)}
-    while True:
+    best, taken, level = first, {key_of(first.draft)}, 0
+    while level < 2:
         before = best
-        for what, moves, at_once in PASSES:
-            while True:
+        for what, moves, at_once in (COARSE, FINE)[level]:
+            found: Seen | None = best
+            while found:
                 found = None
                 for drafts in _chunks((draft for draft in moves(best) if key_of(draft) not in taken), at_once):
                     if time.monotonic() > deadline:
@@ -148,14 +153,11 @@ def _descend(first: Seen, trials: Looks, *, deadline: float) -> Iterator[tuple[s
                     seen = trials.look(drafts)
                     found = next((one for one in seen if one and first.symptom.is_shown_by(one.symptom)), None)
                     if found:
+                        best = found
+                        taken.add(key_of(best.draft))
+                        yield what, best
                         break
-                if found is None:
-                    break
-                best = found
-                taken.add(key_of(best.draft))
-                yield what, best
-        if best is before:
-            return
+        level = 0 if best is not before else level + 1
 
 
 def _chunks(drafts: Iterator[Draft], size: int) -> Iterator[list[Draft]]:

@@ -42,7 +42,7 @@ def start_small(seen: Seen) -> Iterator[Draft]:
     kinds = [layer["kind"] for layer in draft.layers]
     further = [{"kind": kind} for kind in ("batchnorm",) if kind in kinds]
     further += [layer for layer in draft.layers if layer["kind"] == "dropout"][:1]
-    for scale in (1.0, 0.1, 0.01, 3.0, 10.0, 100.0):
+    for scale in (1.0, 0.1, 0.01, 3.0, 10.0, 30.0, 100.0):
         for examples, features in ((1, 1), (2, 1), (1, 2), (2, 2), (2, 4), (4, 4)):
             data, labels = _corner(seen, examples, features)
             classes = max(2, target + 1, max(labels) + 1)
@@ -121,8 +121,12 @@ def take_examples(seen: Seen) -> Iterator[Draft]:
     for count in counts:
         if count * size <= _MOST_NUMBERS:
             yield _with_examples(seen, sorted(order[:count]))
-    if draft.inline and len(order) > 1:
-        for kept in _complements(len(order)):
+
+
+def drop_examples(seen: Seen) -> Iterator[Draft]:
+    """All examples but some."""
+    if seen.draft.inline:
+        for kept in _complements(len(seen.batch["labels"])):
             yield _with_examples(seen, kept)
 
 
@@ -160,14 +164,12 @@ def take_layers(seen: Seen) -> Iterator[Draft]:
 def take_features(seen: Seen) -> Iterator[Draft]:
     """Fewer features: flat where the model lets it, then those at which the two sides are farthest apart."""
     draft = seen.draft
-    if not draft.inline or "pretrain" in draft.model or not draft.layers:
+    if not _has_features_to_take(draft):
         return
-    kinds = [layer["kind"] for layer in (*draft.model.get("before", ()), *draft.layers)]
-    spatial = any(kind in _SPATIAL for kind in kinds)
     if "inputs" in draft.data:
         yield replace(draft, data={name: value for name, value in draft.data.items() if name != "inputs"})
         return
-    if spatial:
+    if _is_spatial(draft):
         yield from _cropped(seen)
         return
     x = seen.x.reshape(len(seen.x), -1)
@@ -178,9 +180,21 @@ def take_features(seen: Seen) -> Iterator[Draft]:
     for count in _doubling(len(order)):
         kept = sorted(order[:count])
         yield _with_x(seen, x[:, kept], kept)
-    if 1 < len(order) <= 64:
-        for kept in _complements(len(order)):
-            yield _with_x(seen, x[:, kept], kept)
+
+
+def drop_features(seen: Seen) -> Iterator[Draft]:
+    """All features but some."""
+    if _has_features_to_take(seen.draft) and seen.x.ndim == 2 and "inputs" not in seen.draft.data:
+        for kept in _complements(seen.x.shape[1]):
+            yield _with_x(seen, seen.x[:, kept], kept)
+
+
+def _has_features_to_take(draft: Draft) -> bool:
+    return draft.inline and "pretrain" not in draft.model and bool(draft.layers)
+
+
+def _is_spatial(draft: Draft) -> bool:
+    return any(layer["kind"] in _SPATIAL for layer in (*draft.model.get("before", ()), *draft.layers))
 
 
 def take_classes(seen: Seen) -> Iterator[Draft]:
@@ -240,7 +254,7 @@ def draw_anew(seen: Seen) -> Iterator[Draft]:
     draft = seen.draft
     if draft.weights or "init" not in draft.model or seen.numbers.total > _FEW:
         return
-    for moves in (take_features, take_classes, take_units):
+    for moves in (take_features, drop_features, take_classes, take_units):
         for smaller in moves(seen):
             for seed in (1, 2, 3):
                 yield replace(smaller, model={**smaller.model, "init": {**smaller.model["init"], "seed": seed}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -175,11 +176,15 @@ class Trials:
         if run.interrupted:
             raise KeyboardInterrupt
         if self.causes:
-            run = self.causes(run)
+            # Of this pair only: another one of the case may take long to explain.
+            own = [replace(record, comparisons=(self._of_pair(record),)) for record in run.cases]
+            run = self.causes(replace(run, cases=tuple(own)))
+            if run.interrupted:
+                raise KeyboardInterrupt
         return run.cases, run
 
     def _seen(self, draft: Draft, record: CaseRecord, run: Run) -> Seen:
-        (comparison,) = (found for found in record.comparisons if {found.left, found.right} == set(self.pair))
+        comparison = self._of_pair(record)
         left, right = record.outcome(comparison.left), record.outcome(comparison.right)
         batch = run.arrays(record.identity["data"])
         every = run.arrays(record.identity["weights"])
@@ -200,18 +205,30 @@ class Trials:
             _apart(run, left, right) if draft.kind == "perturbation" else None,
         )
 
+    def _of_pair(self, record: CaseRecord) -> Comparison:
+        return next(found for found in record.comparisons if {found.left, found.right} == set(self.pair))
+
 
 def _symptom(comparison: Comparison, left: Outcome, right: Outcome) -> Symptom:
-    causes = comparison.causes
+    causes, used, others = comparison.causes, _used(left), _used(right)
     return Symptom(
         comparison.verdict,
         causes[0]["code"] if causes else "",
-        frozenset(
-            name for name in {*left.settings, *right.settings} if left.settings.get(name) != right.settings.get(name)
-        ),
+        frozenset(name for name in {*used, *others} if used.get(name) != others.get(name)),
         bool(comparison.metrics.get("incomparable")),
         tuple((outcome.status, outcome.reason.partition(":")[0]) for outcome in (left, right)),
     )
+
+
+def _used(outcome: Outcome) -> dict[str, Any]:
+    """The settings that were used; an objective as its ratio and its factor, since libraries write them differently."""
+    used = dict(outcome.settings)
+    objective = used.pop("objective", None)
+    if objective:
+        whole = objective["clean"] + objective["adversarial"]
+        used["ratio"] = float(f"{objective['adversarial'] / whole if whole else 0.0:.6g}")
+        used["factor"] = float(f"{objective['scale'] * whole:.6g}")
+    return used
 
 
 def _apart(run: Run, left: Outcome, right: Outcome) -> np.ndarray | None:
