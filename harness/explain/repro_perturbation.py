@@ -33,7 +33,8 @@ def _nsl(question: Question) -> str:
         tensors = "tf.constant(x)" if len(question.names) == 1 else "inputs"
         predicted = (
             "    # NSL takes any labels; these are the ones that the model predicts.\n"
-            f"    predicted = np.argmax(model({tensors}, training=False), axis=1).astype(np.int32)\n"
+            f"    output = np.asarray(model({tensors}, training=False))\n"
+            "    predicted = output.argmax(axis=1).astype(np.int32)\n"
         )
     wrapper = call(
         "nsl.keras.AdversarialRegularization",
