@@ -23,17 +23,17 @@ express has no size and comes last. A plus names causes that are at work in the 
 
 
 def differences_page(run: Run) -> str:
-    """The page as Markdown; nothing for a run without a shipped scenario that isolates a cause."""
+    """The page as Markdown; nothing for a run without two libraries on a shipped scenario that isolates a cause."""
     isolating = {cause.scenario for cause in CAUSES.values() if cause.scenario}
     if not any(record.case.scenario in isolating for record in run.cases):
         return ""
     rows = [_Row(cause, evidence_for(cause, run), not_expressed(cause, run)) for cause in CAUSES.values()]
     shown = sorted((row for row in rows if row.seen), key=lambda row: row.order)
+    if not shown:
+        return ""
     hidden = [code(row.cause.code) for row in rows if not row.seen]
-    lines = [_HEAD]
-    if shown:
-        head = ("what differs", "nature", "NSL 1.4.0", "CleverHans", "measured", "case")
-        lines += table(head, (row.cells() for row in shown))
+    head = ("what differs", "nature", "NSL 1.4.0", "CleverHans", "measured", "case")
+    lines = [_HEAD, *table(head, (row.cells() for row in shown))]
     if hidden:
         lines += [f"Without effect in this run, or not in it: {', '.join(hidden)}.", ""]
     return "\n".join(lines)

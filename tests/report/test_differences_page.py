@@ -72,3 +72,10 @@ def test_a_run_without_such_scenarios_has_no_page_and_loses_that_of_an_earlier_o
     other = record_of(synthetic, make_case, "mine", {"nsl": 0, "cleverhans-v4": 4})
     write_reports(synthetic.saved(folder, other), folder)
     assert not place.exists()
+
+
+def test_a_run_of_one_library_has_no_page(synthetic, make_case) -> None:
+    made_of = {"nsl": 0, "my_package.attacks:fgsm": 4}
+    assert (
+        differences_page(synthetic.run(record_of(synthetic, make_case, "default-labels", made_of, point=LABELS))) == ""
+    )
