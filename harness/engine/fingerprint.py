@@ -107,7 +107,8 @@ def evaluation_key(case: Case, *, data: str, arrays: str) -> str:
 
 def bridge_key(case: Case, *, identity: Mapping[str, str], pairs: Any) -> str:
     """Key of what bridges the pairs of a case, each described by JSON values that name its two sides' results."""
-    code = [path for room in ("explain", "oracle", "reference") for path in (_ROOT / room).glob("*.py")]
+    rooms = ("explain", "oracle", "reference", "subjects/stances")
+    code = [path for room in rooms for path in (_ROOT / room).glob("*.py")]
     code += [_ROOT / "engine" / name for name in ("work.py", "comparing.py")] + [_ROOT / "scenario" / "models.py"]
     code += [_ROOT / "subjects" / name for name in ("keras2.py", "translate.py")]
     return content_hash(

@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from harness.explain.stances import Stance
 from harness.oracle.shapley import shapley
+from harness.subjects.stances.stance import Stance
 
 MOST_SETTINGS = 10
 """Beyond as many there are too many combinations to compute."""

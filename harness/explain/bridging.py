@@ -13,12 +13,12 @@ from harness.engine.comparing import Side, metrics_of, side_of
 from harness.engine.record import by_prefix
 from harness.engine.store import Store
 from harness.engine.work import Problem, in_hand, in_one_line
-from harness.explain.attacking import Attacks, Result
 from harness.explain.bridge import MOST_SETTINGS, Distance, attribution, span
-from harness.explain.stances import NoStance, Stance, differing, stance_of
-from harness.explain.stepping import Steps
 from harness.oracle.verdicts import Tolerance, judge, sentence
 from harness.subjects.environments import TENSORFLOW_2
+from harness.subjects.stances.attacks import Attacks, Result
+from harness.subjects.stances.stance import NoStance, Stance, differing, stance_of
+from harness.subjects.stances.steps import Steps
 from harness.vocabulary import YARDSTICK, Case, Outcome
 
 _COMPONENTS = ("clean_loss", "adversarial_loss")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.explain.bridge import Distance, attribution, causes_of, span
-from harness.explain.stances import differing, plainest
+from harness.subjects.stances.stance import differing, plainest
 
 LEFT = {"epsilon": 1.0, "norm": "l2", "clip": None}
 RIGHT = {"epsilon": 4.0, "norm": "linf", "clip": [0, 1]}

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain.stances import PROBABILITIES_FOR_LOGITS, Stance, plainest
 from harness.subjects.keras2 import as_model_input, cross_entropy
 from harness.subjects.protocol import Batch, Models
+from harness.subjects.stances.stance import PROBABILITIES_FOR_LOGITS, Stance, plainest
 from harness.vocabulary import canonical_json
 
 Result = dict[str, np.ndarray]

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain.attacking import Result, conventions_of, losses_of
-from harness.explain.stances import Stance, plainest
 from harness.subjects.keras2 import cross_entropy, labels_for_loss, named_gradients
 from harness.subjects.protocol import Batch, Models
+from harness.subjects.stances.attacks import Result, conventions_of, losses_of
+from harness.subjects.stances.stance import Stance, plainest
 from harness.vocabulary import canonical_json
 
 

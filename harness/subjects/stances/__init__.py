@@ -1,0 +1,1 @@
+"""The reimplementation under any stance: every setting of a library, and every convention, by itself."""
