@@ -190,8 +190,8 @@ CAUSES = (
             cleverhans_4("tf2.attacks.fast_gradient_method", "fast_gradient_method", 9, "has none in the attack"),
         ),
         matters=(
-            "Under linf and l1 a positive weight changes no perturbation, under l2 only one near the floor of the "
-            "norm; the losses it changes always."
+            "Under linf and l1 a positive weight changes no perturbation, under l2 only that of a gradient near the "
+            "floor of its norm; the losses it changes always."
         ),
         alike="With CleverHans 3.1.0 write the weighted loss around the attack instead of using CrossEntropy.",
         isolation=Isolation("step-sample-weights"),
