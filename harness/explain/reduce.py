@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from harness.engine.store import write_atomically
 from harness.explain import reduce_moves, reduce_numbers
 from harness.explain.reduce_draft import Draft, scenario_text
-from harness.explain.reduce_trial import Numbers, Seen, key_of
+from harness.explain.reduce_trial import Numbers, Seen, Symptom, key_of
 from harness.vocabulary import Case, HarnessError, Verdict
 
 
@@ -37,8 +37,8 @@ class Looks(Protocol):
         """What the case itself shows."""
         ...
 
-    def look(self, drafts: Sequence[Draft]) -> list[Seen | None]:
-        """What each draft shows; ``None`` for one that cannot be run."""
+    def find(self, drafts: Sequence[Draft], symptom: Symptom) -> Seen | None:
+        """The first draft that shows the symptom, if one does."""
         ...
 
 
@@ -52,7 +52,7 @@ The first that shows the symptom counts, however many there are: where most fail
 """
 
 COARSE: tuple[Pass, ...] = (
-    ("from the smallest", reduce_moves.start_small, 6),
+    ("from the smallest", reduce_moves.start_small, 7),
     ("no training before the attack", reduce_moves.draw_weights, 2),
     ("shorter training", reduce_moves.shorten_training, 2),
     ("fewer examples", reduce_moves.take_examples, 2),
@@ -150,8 +150,7 @@ def _descend(first: Seen, trials: Looks, *, deadline: float) -> Iterator[tuple[s
                     if time.monotonic() > deadline:
                         yield what, None
                         return
-                    seen = trials.look(drafts)
-                    found = next((one for one in seen if one and first.symptom.is_shown_by(one.symptom)), None)
+                    found = trials.find(drafts, first.symptom)
                     if found:
                         best = found
                         taken.add(key_of(best.draft))

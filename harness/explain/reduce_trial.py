@@ -117,7 +117,7 @@ class Trials:
     folder: Path
     causes: Causes | None = None
     count: int = 0
-    _known: dict[str, Seen | None] = field(default_factory=dict)
+    _failed: set[str] = field(default_factory=set)
 
     def first(self, case: Case) -> Seen:
         """Runs the case as it is.
@@ -130,18 +130,24 @@ class Trials:
         (record,), run = self._run([whole])
         return self._seen(Draft.of(whole), record, run)
 
-    def look(self, drafts: Sequence[Draft]) -> list[Seen | None]:
-        """What each draft shows; ``None`` for one that does not load or cannot be prepared."""
-        cases = {}
-        texts = []
-        for draft in drafts:
-            text = key_of(draft)
-            texts.append(text)
-            if text not in self._known and text not in cases and (case := self._load(draft)):
-                cases[text] = draft, case
-            self._known.setdefault(text, None)
-        self._judge(cases)
-        return [self._known[text] for text in texts]
+    def find(self, drafts: Sequence[Draft], symptom: Symptom) -> Seen | None:
+        """The first draft that shows the symptom, if one does.
+
+        The pair alone is run first: the yardstick takes longer than both, and can only excuse a difference.
+        """
+        fresh = {key: draft for draft in drafts if (key := key_of(draft)) not in self._failed}
+        loaded = {key: (draft, case) for key, draft in fresh.items() if (case := self._load(draft))}
+        alone = {key: replace(case, subjects=self.pair) for key, (_, case) in loaded.items()}
+        verdicts = {key: self._of_pair(record).verdict for key, record in self._records(alone).items()}
+        for key in fresh:
+            if verdicts.get(key) == symptom.verdict:
+                draft, case = loaded[key]
+                (record,), run = self._run([case])
+                seen = self._seen(draft, record, run)
+                if symptom.is_shown_by(seen.symptom):
+                    return seen
+            self._failed.add(key)
+        return None
 
     def _load(self, draft: Draft) -> Case | None:
         self.count += 1
@@ -157,24 +163,24 @@ class Trials:
             return None
         return case
 
-    def _judge(self, cases: Mapping[str, tuple[Draft, Case]]) -> None:
-        if not cases:
-            return
+    def _records(self, cases: Mapping[str, Case]) -> dict[str, CaseRecord]:
+        """Without causes, and without those that cannot be prepared."""
         try:
-            records, run = self._run([case for _, case in cases.values()])
+            run = self._finished(list(cases.values())) if cases else None
         except HarnessError:
             # One that cannot be prepared ends the run of all.
-            if len(cases) > 1:
-                for text, pair in cases.items():
-                    self._judge({text: pair})
-            return
-        for (text, (draft, _)), record in zip(cases.items(), records, strict=True):
-            self._known[text] = self._seen(draft, record, run)
+            parts = [self._records({key: case}) for key, case in cases.items()] if len(cases) > 1 else []
+            return {key: record for part in parts for key, record in part.items()}
+        return dict(zip(cases, run.cases, strict=True)) if run else {}
 
-    def _run(self, cases: Sequence[Case]) -> tuple[Sequence[CaseRecord], Run]:
+    def _finished(self, cases: Sequence[Case]) -> Run:
         run = complete(execute(cases, self.options, shared=self.workers), lambda event: None)
         if run.interrupted:
             raise KeyboardInterrupt
+        return run
+
+    def _run(self, cases: Sequence[Case]) -> tuple[Sequence[CaseRecord], Run]:
+        run = self._finished(cases)
         if self.causes:
             # Of this pair only: another one of the case may take long to explain.
             own = [replace(record, comparisons=(self._of_pair(record),)) for record in run.cases]

@@ -30,13 +30,13 @@ class Judge:
     def first(self, case):
         return self._seen(Draft.of(case))
 
-    def look(self, drafts: Sequence[Draft]) -> list[Seen | None]:
+    def find(self, drafts: Sequence[Draft], symptom: Symptom) -> Seen | None:
         for draft in drafts:
             self.count += 1
             self.tried.append(key_of(draft))
             if self.count > self.interrupt_after:
                 raise KeyboardInterrupt
-        return [self._seen(draft) for draft in drafts]
+        return next((seen for seen in map(self._seen, drafts) if symptom.is_shown_by(seen.symptom)), None)
 
     def _seen(self, draft):
         if draft.inline:
