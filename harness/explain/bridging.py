@@ -17,9 +17,16 @@ from harness.explain.bridge import MOST_SETTINGS, Distance, attribution, span
 from harness.oracle.verdicts import Tolerance, judge, sentence
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.stances.attacks import Attacks, Result
-from harness.subjects.stances.stance import NoStance, Stance, differing, stance_of
+from harness.subjects.stances.stance import OWN_DRAWS, NoStance, Stance, differing, stance_of
 from harness.subjects.stances.steps import Steps
 from harness.vocabulary import YARDSTICK, Case, Outcome
+
+DRAWN = "DRAWN"
+"""Of an end: random numbers stand between the two, and it is as far off as they put it."""
+
+_DRAWS = 8
+_FARTHER = 1.5
+"""Times the mean distance of the outermost draw: of nine equals one is the outermost, and by chance a little more."""
 
 _COMPONENTS = ("clean_loss", "adversarial_loss")
 
@@ -72,7 +79,7 @@ class _Case:
         try:
             ends = {name: self._end(name, stance) for name, stance in zip((left, right), stances, strict=True)}
             unexplained |= {"differing": said, "ends": {n: {"verdict": v, "sentence": s} for n, (v, s) in ends.items()}}
-            missed = [name for name, (verdict, _) in ends.items() if verdict not in ("EQUAL", "CLOSE")]
+            missed = [name for name, (verdict, _) in ends.items() if verdict not in ("EQUAL", "CLOSE", DRAWN)]
             if missed:
                 leaves = "; ".join(f"{name}: {ends[name][1]}" for name in missed)
                 reason = f"the reimplementation under the settings of {' and of '.join(missed)} does not meet {leaves}"
@@ -80,19 +87,22 @@ class _Case:
             if len(codes) > MOST_SETTINGS:
                 reason = f"{len(codes)} settings differ, and {1 << len(codes):,} combinations are too many"
                 return {**unexplained, "reason": reason}
-            found = self._attributed(left, right, stances, codes)
+            found = self._attributed(left, right, stances, codes, drawn=any(v == DRAWN for v, _ in ends.values()))
         except Exception as error:  # what a model or TensorFlow raises costs this bridge, not the others
             return {**unexplained, "reason": f"the reimplementation failed: {in_one_line(error)}"}
         if not found["measure"]:
             return {**unexplained, **found, "reason": "the two ends of the bridge do not differ"}
         return {**unexplained, **found, "reason": ""}
 
-    def _attributed(self, left: str, right: str, stances: Sequence[Stance], codes: Sequence[str]) -> dict[str, Any]:
+    def _attributed(
+        self, left: str, right: str, stances: Sequence[Stance], codes: Sequence[str], *, drawn: bool
+    ) -> dict[str, Any]:
         bridged = span(stances[0], stances[1], codes, self._stances.key, self._stances.result)
         distance = self._distance(left, right)
         real = [self._scaled(self._sides[name]) for name in (left, right)]
         gaps = [distance(one, end).l2 for one, end in zip(real, (bridged.results[0], bridged.results[-1]), strict=True)]
-        return attribution(bridged, distance, remainder=sum(gaps), whole=distance(*real).l2)
+        found = attribution(bridged, distance, remainder=sum(gaps), whole=distance(*real).l2)
+        return _by_draws(found) if drawn else found
 
     def _end(self, name: str, stance: Stance) -> tuple[str, str]:
         if name not in self._ends:
@@ -104,8 +114,22 @@ class _Case:
             figures = metrics_of(self._case, self._inputs, real, end, self._sides.get(YARDSTICK))
             verdict = judge(figures, self._tolerance, kind=self._case.kind)
             said = sentence(verdict, figures, self._tolerance, kind=self._case.kind)
-            self._ends[name] = str(verdict), said
+            within = self._within_draws(name, stance) if stance.get("random-draws") == OWN_DRAWS else ""
+            self._ends[name] = (DRAWN, within) if within else (str(verdict), said)
         return self._ends[name]
+
+    def _within_draws(self, name: str, stance: Stance) -> str:
+        """How a side that draws masks of its own stands among draws of the reimplementation; empty if beyond them."""
+        assert isinstance(self._stances, Steps)
+        draws = [self._stances.drawn(stance, seed) for seed in range(1, 1 + _DRAWS)]
+        every, distance = [self._scaled(self._sides[name]), *draws], self._distance(name, name)
+        mean = [sum(distance(one, other).l2 for other in every) / _DRAWS for one in every]
+        if not mean[0] <= _FARTHER * max(mean[1:]):
+            return ""
+        return (
+            f"masks are drawn: its gradients are {mean[0]:.3g} from those of {_DRAWS} draws of the reimplementation, "
+            f"which are {min(mean[1:]):.3g} to {max(mean[1:]):.3g} from each other"
+        )
 
     def _scaled(self, side: Side) -> Result:
         if self._case.kind == "perturbation":
@@ -122,6 +146,19 @@ class _Case:
         unit = np.spacing(np.maximum(np.abs(x), epsilon).astype(np.float32)).astype(np.float64)
         limits = self._tolerance.max_roundoff * unit
         return lambda a, b: _between(_flat(a), _flat(b), limits)
+
+
+def _by_draws(found: dict[str, Any]) -> dict[str, Any]:
+    """What is left at ends that were met within the spread of draws is theirs, not round-off's."""
+    settings, left = dict(found["settings"]), found["round_off"] if found["measure"] else 1.0
+    own = settings.get("random-draws", {"share": 0.0, "elements": None, "l2": None})
+    settings["random-draws"] = {
+        **own,
+        "share": own["share"] + left,
+        "alone_makes": True,
+        "alone_removes": all(one["share"] == 0 for code, one in settings.items() if code != "random-draws"),
+    }
+    return {**found, "measure": found["measure"] or "l2", "settings": settings, "round_off": 0.0}
 
 
 def _flat(result: Result) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from harness.subjects.keras2 import cross_entropy, labels_for_loss, named_gradients
 from harness.subjects.protocol import Batch, Models
 from harness.subjects.stances.attacks import Result, conventions_of, losses_of
-from harness.subjects.stances.stance import Stance, plainest
+from harness.subjects.stances.stance import SHARED_DRAWS, Stance, plainest
 from harness.vocabulary import canonical_json
 
 
@@ -39,8 +39,6 @@ class Steps:
             plain["nonfinite-gradient"] = "propagate"
         if self._has(plain, "connected"):
             plain["gradient-flow"] = "stopped" if plain["gradient-flow"] == "cut" else plain["gradient-flow"]
-        if _needs_two_passes(plain):
-            plain["random-draws"] = plain["random-draws"] and "each pass anew"
         return canonical_json(plain)
 
     def result(self, stance: Stance) -> Result:
@@ -50,14 +48,19 @@ class Steps:
             self._results[key] = self._computed(stance)
         return self._results[key]
 
-    def _computed(self, stance: Stance) -> Result:
+    def drawn(self, stance: Stance, seed: int) -> Result:
+        """The same with other random numbers."""
+        return self._computed(stance, seed=seed)
+
+    def _computed(self, stance: Stance, *, seed: int = 0) -> Result:
         import tensorflow as tf
 
-        objective = self._objective(stance)
+        objective = self._objective(stance, seed)
         model, before = self._model(stance["dtype"])
         variables = [*(before.trainable_variables if before is not None else []), *model.trainable_variables]
         if stance["random-draws"]:
             self._begin()
+            tf.keras.utils.set_random_seed(seed)
         try:
             losses, gradients = objective.gradients(
                 self._x(stance["dtype"]), tf.constant(self._labels(stance)), self._weights(stance), variables
@@ -74,10 +77,12 @@ class Steps:
             **{f"gradient/{name}": _times(scale, gradient) for name, gradient in gradients},
         }
 
-    def _objective(self, stance: Stance) -> Any:
+    def _objective(self, stance: Stance, seed: int) -> Any:
         from harness.reference import TrainingAttack, TrainingObjective
 
         model, before = self._model(stance["dtype"])
+        if stance["random-draws"] == SHARED_DRAWS and _needs_two_passes(stance):
+            model = _WithSharedDraws(model, seed)
         attack = _detached() if stance["gradient-flow"] == "cut" else TrainingAttack
         low, high = stance["clip"] or (None, None)
         modes = stance["training-mode"]
@@ -185,6 +190,24 @@ class Steps:
         return None if given is None else tf.constant(given.astype(stance["dtype"]))
 
 
+class _WithSharedDraws:
+    """A model whose second pass, that of the clean loss, draws the masks of its first one, that of the attack."""
+
+    def __init__(self, model: Any, seed: int):
+        self._model, self._seed, self._passes = model, seed, 0
+
+    def __call__(self, features: Any, *, training: bool) -> Any:
+        import tensorflow as tf
+
+        self._passes += 1
+        if self._passes == 2:
+            tf.keras.utils.set_random_seed(self._seed)
+        return self._model(features, training=training)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+
 def _times(scale: float, array: np.ndarray) -> np.ndarray:
     """In double precision, so that nothing is rounded that a library does not round."""
     return array if scale == 1.0 else array.astype(np.float64) * scale
@@ -195,7 +218,7 @@ def _needs_two_passes(stance: Mapping[str, Any]) -> bool:
     composed = [stance[code] for code in ("loss-reduction", "label-smoothing", "sample-weights", "training-mode")]
     own = any(one["attack"] != one.get("losses") for one in composed)
     plain = stance["label-source"] == "given" and stance["target"] is None and stance["output-kind"] == "as it is"
-    return own or not plain or stance["random-draws"] == "each pass anew"
+    return own or not plain or (stance["random-draws"] or "").startswith("each pass anew")
 
 
 def _detached() -> Any:
