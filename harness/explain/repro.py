@@ -77,7 +77,7 @@ def reproduction_script(run: Run, record: CaseRecord, comparison: Comparison, *,
             "modules": _modules(record, pair, inline=inline),
             "variables": environment.variables,
             "with_v3": with_v3,
-            "with_nsl": "nsl" in pair or (is_own_loop(record, pair)),
+            "with_nsl": _with_nsl(pair),
             "inline": inline,
             "data": f"{data}\n{_constants(question, comparison, excused, course)}",
             "model": _model(question, _shapes(run, record)),
@@ -90,9 +90,9 @@ def reproduction_script(run: Run, record: CaseRecord, comparison: Comparison, *,
     return Script(_spaced(text), b"" if inline else _npz(arrays))
 
 
-def is_own_loop(record: CaseRecord, pair: Sequence[str]) -> bool:
-    """Whether a side is a function of the user's with the signature of NSL's, which takes NSL's configuration."""
-    return record.case.kind != "perturbation" and any(map(is_own, pair))
+def _with_nsl(pair: Sequence[str]) -> bool:
+    """Whether NSL must be there to be imported: what a user has written may want it, too."""
+    return "nsl" in pair or any(map(is_own, pair))
 
 
 def _question(run: Run, record: CaseRecord, pair: Sequence[str]) -> tuple[Question, dict[str, np.ndarray]]:
@@ -172,11 +172,11 @@ def _constants(question: Question, comparison: Comparison, excused: Mapping[str,
     if kind == "training":
         return "\n".join([*lines, *(course.constants if course else ())])
     limit = "max_roundoff" if kind == "perturbation" else "max_gradient_roundoff"
-    lines.append(f"ROUNDOFF = {comparison.tolerance.get(limit, 4.0)!r}")
+    lines.append(f"ROUNDOFF = {source(comparison.tolerance.get(limit, 4.0))}")
     sides = [question.settings.get(side) or {} for side in (comparison.left, comparison.right)]
     if kind == "perturbation":
         epsilons = [side["epsilon"] for side in sides if side]
-        lines.append(f"EPSILON = {max(epsilons, default=question.attack.get('epsilon', 0.0))!r}")
+        lines.append(f"EPSILON = {source(max(epsilons, default=question.attack.get('epsilon', 0.0)))}")
         if excused:
             lines.append(
                 f"BEYOND_FLOAT32 = {{\n{''.join(f'    {source(k)}: {v},' + chr(10) for k, v in excused.items())}}}"
@@ -186,8 +186,8 @@ def _constants(question: Question, comparison: Comparison, excused: Mapping[str,
         each = "".join(f"    {source(name)},\n" for name in (f"gradient/{one}" for one in question.gradients))
         lines.append(f"GRADIENTS = [\n{each}]")
         lines.append("# From what a library computes to the objective that is stated.")
-        lines.append(f"SCALE = {{LEFT: {scales[0]!r}, RIGHT: {scales[1]!r}}}")
-        each = "".join(f"    {source(name)}: {value!r},\n" for name, value in excused.items())
+        lines.append(f"SCALE = {{LEFT: {source(scales[0])}, RIGHT: {source(scales[1])}}}")
+        each = "".join(f"    {source(name)}: {source(value)},\n" for name, value in excused.items())
         if excused:
             lines.append("# How far float32 may be from double precision.")
         lines.append(f"ALLOWED = {{\n{each}}}" if excused else "ALLOWED = {}")
@@ -225,9 +225,9 @@ def _modules(record: CaseRecord, pair: Sequence[str], *, inline: bool) -> list[s
     modules = {"os", "sys"}
     if "cleverhans-v3" in pair:
         modules |= {"collections", "collections.abc", "subprocess", "tempfile", "types"}
-    if "nsl" in pair or is_own_loop(record, pair):
+    if _with_nsl(pair):
         modules.add("types")
-    if is_own_loop(record, pair):
+    if record.case.kind == "loss" and any(map(is_own, pair)):
         modules.add("inspect")
     if record.case.training.get("attack_mode") == "training" and "cleverhans-v4" in pair:
         modules.add("functools")
@@ -258,7 +258,7 @@ def _description(run: Run, record: CaseRecord, comparison: Comparison, name: str
     case, environment = record.case, run.environment
     versions = [f"{one} {environment[one]}" for one in _DISTRIBUTIONS if environment.get(one, "missing") != "missing"]
     versions = [
-        f"Python {environment['python']}",
+        f"Python {environment.get('python', 'of an unknown version')}",
         *versions,
         *(_named(run, s) for s in (comparison.left, comparison.right)),
     ]
@@ -268,7 +268,7 @@ def _description(run: Run, record: CaseRecord, comparison: Comparison, name: str
         f"Case {case.id}: {case.summary}",
         *(settings or ["attack: nothing is stated, so that each library's defaults hold"]),
         f"Measured: {comparison.sentence}.",
-        f"With {', '.join(versions)}; {environment['platform']}, {environment['processor']}.",
+        f"With {', '.join(versions)}; {environment.get('platform', '')}, {environment.get('processor', '')}.",
         f"python {name}.py prints both results and ends with status 1 while they diverge,"
         " with 0 when round-off explains the difference.",
     ]

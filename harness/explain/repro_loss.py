@@ -107,7 +107,7 @@ def _adversarial_loss(subject: str, question: Question) -> str:
     importing = f"    from {module} import {function}\n" if own else ""
     kwargs = {"training": question.training.get("mode", "inference") == "training"}
     objective = _objective(question, subject)
-    total = f"clean + {objective['adversarial']!r} * adversarial" if objective["clean"] else "adversarial"
+    total = f"clean + {source(objective['adversarial'])} * adversarial" if objective["clean"] else "adversarial"
     one = len(question.names) == 1
     x = "tf.constant(x)" if one else "{name: tf.constant(one) for name, one in inputs.items()}"
     before = (
@@ -128,6 +128,7 @@ def _adversarial_loss(subject: str, question: Question) -> str:
         optional = ["labeled_loss", "gradient_tape"]
         optional += ["sample_weights"] if "sample_weights" not in question.training else []
         optional += [] if kwargs["training"] else ["model_kwargs"]
+        named = "".join(f"                {source(name)},\n" for name in optional)
         each = "".join(f'            "{name}": {value},\n' for name, value in arguments.items())
         called = f"""\
         arguments = {{
@@ -135,7 +136,8 @@ def _adversarial_loss(subject: str, question: Question) -> str:
         # What it works out for itself it need not take.
         takes = inspect.signature({function}).parameters
         if not any(one.kind is one.VAR_KEYWORD for one in takes.values()):
-            for name in {source(optional).replace("'", '"')}:
+            for name in (
+{named}            ):
                 if name not in takes:
                     del arguments[name]
         adversarial = {function}(**arguments)"""
@@ -179,9 +181,9 @@ def _cleverhans_v4(question: Question) -> str:
     clean = f"""\
         clean_features = {clean_features}
         clean = loss_fn(y, model(clean_features, training={in_training}), weighting)"""
-    total = f"{objective['clean']!r} * clean + {objective['adversarial']!r} * adversarial"
+    total = f"{source(objective['clean'])} * clean + {source(objective['adversarial'])} * adversarial"
     if not objective["clean"]:
-        clean, total = "        clean = np.nan", f"{objective['adversarial']!r} * adversarial"
+        clean, total = "        clean = np.nan", f"{source(objective['adversarial'])} * adversarial"
     return f"""\
 def cleverhans_v4():
     from cleverhans.tf2.attacks.fast_gradient_method import fast_gradient_method

@@ -70,7 +70,7 @@ def _layers(layer: Mapping[str, Any], *, flat: bool) -> list[tuple[str, list[str
     """Class and arguments of the Keras layers that a declared one is."""
     kind = layer["kind"]
     if kind == "dense":
-        penalty = [f"kernel_regularizer=tf.keras.regularizers.L2({layer['l2']!r})"] if "l2" in layer else []
+        penalty = [f"kernel_regularizer=tf.keras.regularizers.L2({source(layer['l2'])})"] if "l2" in layer else []
         return [*([] if flat else [("Flatten", [])]), ("Dense", [repr(layer["units"]), *penalty])]
     if kind == "conv":
         named = keywords({"strides": layer["strides"], "padding": layer["padding"]})
@@ -86,7 +86,7 @@ def _layers(layer: Mapping[str, Any], *, flat: bool) -> list[tuple[str, list[str
     function, argument = simple.get(kind, ("Activation", ""))
     if argument == "":
         return [(function, [source(kind)])]
-    return [(function, [] if argument is None else [repr(layer[argument])])]
+    return [(function, [] if argument is None else [source(layer[argument])])]
 
 
 def _named(model: Mapping[str, Any], dtype: str) -> str:

@@ -54,7 +54,7 @@ def source(value: Any) -> str:
         return "{" + ", ".join(f"{source(name)}: {source(one)}" for name, one in value.items()) + "}"
     if isinstance(value, float) and not np.isfinite(value):
         return f'float("{value}")'
-    return repr(value)
+    return repr(value).replace("e+", "e")
 
 
 def in_text(array: np.ndarray, indent: int) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from harness.engine.record import CaseRecord, Run
 from harness.explain.repro_calls import Question, attack_loss_source, config_source, fgm_arguments
 from harness.explain.repro_loss import labels_source, learning_phase, loss_fn_source, one_hot_source, v3_losses_source
-from harness.explain.repro_text import Source, call, keywords, render
+from harness.explain.repro_text import Source, call, keywords, render, source
 from harness.vocabulary import Comparison, HarnessError, is_own
 
 _SHOWN = 12
@@ -112,9 +112,9 @@ def _cleverhans_v4(question: Question) -> str:
         arguments["y"] = Source("labels[chosen]")
     model_fn = "functools.partial(model, training=True)" if attack_in_training else "model"
     clean = f"            clean = loss_fn(y, model(x_now, training={mode}), weighting)\n"
-    total = f"{objective['clean']!r} * clean + {objective['adversarial']!r} * adversarial"
+    total = f"{source(objective['clean'])} * clean + {source(objective['adversarial'])} * adversarial"
     if not objective["clean"]:
-        clean, total = "", f"{objective['adversarial']!r} * adversarial"
+        clean, total = "", f"{source(objective['adversarial'])} * adversarial"
     weighting = "tf.constant(sample_weights[chosen])" if "sample_weights" in training else "None"
     attack = call("fast_gradient_method", ["model_fn", "x_now", *keywords(arguments)], before="attacked = ", indent=8)
     return f"""\
@@ -152,7 +152,7 @@ def _cleverhans_v3(question: Question) -> str:
     clipped = zeros = ""
     if section["clip_norm"] is not None:
         clipped = f"""\
-        clipped, _ = tf.clip_by_global_norm([one for one, _ in gradients], {section["clip_norm"]!r})
+        clipped, _ = tf.clip_by_global_norm([one for one, _ in gradients], {source(section["clip_norm"])})
         gradients = list(zip(clipped, model.trainable_weights))
 """
     if section["kind"] == "rmsprop":
@@ -201,29 +201,29 @@ def _objective(question: Question, subject: str) -> Mapping[str, Any]:
 def _keras_optimizer(question: Question, objective: Mapping[str, Any]) -> str:
     """See ``harness.subjects.keras2.optimizer``."""
     section = question.training["optimizer"]
-    arguments = [repr(section["rate"] * objective["scale"])]
+    arguments = [source(section["rate"] * objective["scale"])]
     if section["kind"] != "adam" and section["momentum"]:
-        arguments.append(f"momentum={section['momentum']!r}")
+        arguments.append(f"momentum={source(section['momentum'])}")
     if section["kind"] == "sgd" and section["nesterov"]:
         arguments.append("nesterov=True")
     if section["clip_norm"] is not None:
-        arguments.append(f"global_clipnorm={section['clip_norm']!r}")
+        arguments.append(f"global_clipnorm={source(section['clip_norm'])}")
     if section["weight_decay"]:
-        arguments.append(f"weight_decay={section['weight_decay']!r}")
+        arguments.append(f"weight_decay={source(section['weight_decay'])}")
     name = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}[section["kind"]]
     return call(f"tf.keras.optimizers.{name}", [*arguments, "jit_compile=False"], before="optimizer = ")
 
 
 def _optimizer_1(section: Mapping[str, Any], rate: float) -> str:
     """See ``harness.subjects.cleverhans_v3_training``."""
-    name, arguments = "GradientDescent", [repr(rate)]
+    name, arguments = "GradientDescent", [source(rate)]
     if section["kind"] == "adam":
         name = "Adam"
         arguments += ["beta1=0.9", "beta2=0.999", "epsilon=1e-7"]
     elif section["kind"] == "rmsprop":
         name = "RMSProp"
-        arguments += ["decay=0.9", f"momentum={section['momentum']!r}", "epsilon=1e-7"]
+        arguments += ["decay=0.9", f"momentum={source(section['momentum'])}", "epsilon=1e-7"]
     elif section["momentum"]:
         name = "Momentum"
-        arguments += [repr(section["momentum"]), f"use_nesterov={section['nesterov']!r}"]
+        arguments += [source(section["momentum"]), f"use_nesterov={source(section['nesterov'])}"]
     return call(f"tf.train.{name}Optimizer", arguments, before="optimizer = ", indent=8)
