@@ -93,7 +93,7 @@ CAUSES = (
             "hardly felt by an ordinary model, and a training with it hardly makes one robust."
         ),
         alike="State it to both: adv_step_size= to NSL, eps= to CleverHans, in units of x.",
-        isolation=Isolation("defaults", beside=("norm", "label-source")),
+        isolation=Isolation("default-epsilon"),
         option="TrainingAttack.epsilon",
     ),
     Cause(
@@ -117,7 +117,7 @@ CAUSES = (
             "the square root of n; in l1 one element takes all of it, or several that tie share it."
         ),
         alike="State it to both: adv_grad_norm='infinity', 'l2' or 'l1' to NSL; norm= (3.1.0: ord=) np.inf, 2 or 1.",
-        isolation=Isolation("defaults", beside=("epsilon", "label-source")),
+        isolation=Isolation("default-norm"),
         option="TrainingAttack.norm",
     ),
     Cause(

@@ -30,7 +30,7 @@ CAUSES = (
         ),
         matters="When nothing is stated: the adversarial loss counts a fifth of the clean one, or as much as it.",
         alike="With NSL's multiplier m give CleverHans adv_coeff = m / (1 + m); a factor is left, see learning-rate.",
-        isolation=Isolation("step-defaults", beside=("epsilon", "norm", "label-source")),
+        isolation=Isolation("step-default-weighting"),
         option="TrainingObjective.adversarial",
     ),
     Cause(
