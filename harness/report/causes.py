@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.engine.record import CaseRecord, Run
-from harness.vocabulary import Comparison
+from harness.vocabulary import Comparison, Verdict
 
 _LEAST_SHOWN = 0.005
 """Share below which a cause is left out of the sentence: it rounds to 0 %."""
@@ -20,7 +20,8 @@ def said(comparison: Comparison) -> str:
 
 def because(comparison: Comparison) -> str:
     """``because: label-source 82 %, epsilon 18 %``; ``unexplained: why``; empty where no causes were looked for."""
-    if not comparison.causes:
+    # Judged again under another tolerance, it may have ceased to be a divergence.
+    if not comparison.causes or comparison.verdict is not Verdict.DIVERGED:
         return ""
     if is_unexplained(comparison):
         return f"unexplained: {reason_of(comparison)}"
@@ -42,7 +43,8 @@ def mean_causes(comparisons: Sequence[Comparison]) -> str:
 
 def is_unexplained(comparison: Comparison) -> bool:
     """Whether causes were looked for and none leads from one side to the other."""
-    return any(one["code"] == "unexplained" for one in comparison.causes)
+    named = any(one["code"] == "unexplained" for one in comparison.causes)
+    return named and comparison.verdict is Verdict.DIVERGED
 
 
 def reason_of(comparison: Comparison) -> str:
