@@ -52,7 +52,7 @@ The first that shows the symptom counts, however many there are: where most fail
 """
 
 COARSE: tuple[Pass, ...] = (
-    ("from the smallest", reduce_moves.start_small, 7),
+    ("from the smallest", reduce_moves.start_small, 6),
     ("no training before the attack", reduce_moves.draw_weights, 2),
     ("shorter training", reduce_moves.shorten_training, 2),
     ("fewer examples", reduce_moves.take_examples, 2),
