@@ -59,12 +59,25 @@ def main(arguments: Sequence[str]) -> None:
     output = parsed.output or Path(f"{_file_name(record.case.id)}.py")
     script = reproduction_script(run, record, comparison, name=output.stem)
     write_atomically(output, script.text.encode())
-    files = str(output)
+    files = [output]
     if script.arrays:
-        beside = output.with_suffix(".npz")
-        write_atomically(beside, script.arrays)
-        files += f" and {beside}"
-    print(f"{files}: {comparison.left} and {comparison.right}, {comparison.verdict}: {comparison.sentence}")
+        files.append(output.with_suffix(".npz"))
+        write_atomically(files[-1], script.arrays)
+    if script.model_file:
+        files.append(output.with_name(script.model_file.name))
+        _copy(script.model_file, files[-1])
+    named = " and ".join(map(str, files))
+    print(f"{named}: {comparison.left} and {comparison.right}, {comparison.verdict}: {comparison.sentence}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    from harness.engine.store import write_atomically
+
+    try:
+        if source.resolve() != target.resolve():
+            write_atomically(target, source.read_bytes())
+    except OSError as error:
+        raise HarnessError(f"{source} cannot be read: {error.strerror or error}. The script needs it.") from error
 
 
 def _file_name(case: str) -> str:

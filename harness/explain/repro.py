@@ -6,6 +6,7 @@ import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,12 @@ class Script:
     Attributes:
         text: of the Python file.
         arrays: bytes of the ``.npz`` beside it; empty when there is none.
+        model_file: a Keras file that must lie beside it, too, where it is now; ``None`` when there is none.
     """
 
     text: str
     arrays: bytes
+    model_file: Path | None = None
 
 
 def reproduction_script(run: Run, record: CaseRecord, comparison: Comparison, *, name: str) -> Script:
@@ -87,7 +90,8 @@ def reproduction_script(run: Run, record: CaseRecord, comparison: Comparison, *,
             "comparison": render(f"compare_{record.case.kind}", {"excused": bool(excused)}),
         },
     )
-    return Script(_spaced(text), b"" if inline else _npz(arrays))
+    model_file = record.case.model.get("keras")
+    return Script(_spaced(text), b"" if inline else _npz(arrays), Path(model_file) if model_file else None)
 
 
 def _with_nsl(pair: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.explain.repro_text import call, keywords, source
@@ -90,14 +91,21 @@ def _layers(layer: Mapping[str, Any], *, flat: bool) -> list[tuple[str, list[str
 
 
 def _named(model: Mapping[str, Any], dtype: str) -> str:
-    """A model of the user's own: a Keras file, or a function that makes it."""
+    """A model of the user's own: a Keras file that lies beside the script, or a function that makes it."""
     if "factory" in model:
         module, _, function = model["factory"].partition(":")
         made = [f"    from {module} import {function}", "", f"    model = {function}()"]
     else:
-        own = '{"Functional": tf.keras.Model, "Sequential": tf.keras.Sequential}'
-        arguments = [source(str(model["keras"])), "compile=False", f"custom_objects={own}"]
-        made = [call("tf.keras.models.load_model", arguments, before="model = ")]
+        made = [
+            "    folder = os.path.dirname(os.path.abspath(__file__))",
+            call("os.path.join", ["folder", source(Path(model["keras"]).name)], before="path = "),
+            "    # Where TensorFlow behaves as version 1, Keras does not find these by name.",
+            "    own = {",
+            '        "Functional": tf.keras.Model,',
+            '        "Sequential": tf.keras.Sequential,',
+            "    }",
+            call("tf.keras.models.load_model", ["path", "compile=False", "custom_objects=own"], before="model = "),
+        ]
     if dtype != "float32":
         made += [
             "    # The same architecture in another precision.",

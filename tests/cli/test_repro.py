@@ -30,3 +30,18 @@ def test_a_script_of_a_finished_run(harness, scenarios, synthetic, make_case):
         refused = harness("repro", *arguments)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert message in refused.stderr
+
+
+def test_a_model_file_goes_beside_the_script(harness, scenarios, synthetic, make_case):
+    model = scenarios / "mine.keras"
+    model.write_bytes(b"layers")
+    record = synthetic.record(make_case("a", model={"keras": str(model)}), {"nsl": 2, "cleverhans-v4": 0})
+    synthetic.saved(scenarios / "run", record)
+    shown = harness("repro", "a", "--run", "run", "-o", "issue/a.py")
+    assert shown.stdout.startswith("issue/a.py and issue/mine.keras: nsl and cleverhans-v4")
+    assert (scenarios / "issue" / "mine.keras").read_bytes() == b"layers"
+    assert 'path = os.path.join(folder, "mine.keras")' in (scenarios / "issue" / "a.py").read_text()
+    model.unlink()
+    refused = harness("repro", "a", "--run", "run", "-o", "other/a.py")
+    assert refused.returncode == 2
+    assert "mine.keras cannot be read" in refused.stderr
