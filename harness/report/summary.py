@@ -21,7 +21,7 @@ from harness.report.standing import standing_lines
 from harness.report.text import count, encodable, printable
 from harness.vocabulary import Comparison, Verdict
 
-REPORTS = ("report.html", "report.md", "comparisons.csv", "run.json")
+REPORTS = ("report.html", "report.md", "differences.md", "comparisons.csv", "junit.xml", "run.json")
 """Files of a run folder that a reader may want to open."""
 
 _MOST_LISTED = 50

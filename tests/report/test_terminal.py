@@ -188,7 +188,7 @@ def test_the_matrix_the_totals_and_the_reports(run, folder):
     assert "2 of 4 comparisons are not as expected." in text
     assert "nsl and cleverhans-v4: equal bit for bit in 3 of 7 cases" in text
     assert "7 cases, 20 outcomes" in text
-    last = f"report: {folder / 'report.html'}  beside it: report.md, comparisons.csv, run.json"
+    last = f"report: {folder / 'report.html'}  beside it: report.md, comparisons.csv, junit.xml, run.json"
     assert text.splitlines()[-1] == last
 
 

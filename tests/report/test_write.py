@@ -21,7 +21,8 @@ PAGE_BYTES = 8_000_000
 
 
 def test_every_report_is_there_and_nothing_half_written(folder):
-    assert {path.name for path in folder.iterdir()} == {"arrays", "run.json", *REPORTS}
+    written = {path.name for path in folder.iterdir()}
+    assert written == {"arrays", "run.json", *REPORTS} - {"differences.md"}, "no case isolates a difference"
 
 
 def test_csv_reads_back_as_the_same_table(run, folder):
