@@ -120,8 +120,9 @@ def reduce_case(
     clock = time.monotonic()
     first = best = trials.first(case)
     if first.symptom.verdict not in REDUCIBLE:
+        what = first.comparison.sentence.rstrip(".")
         raise HarnessError(
-            f"{case.id}: {' and '.join(trials.pair)} are {first.symptom.verdict} here: {first.comparison.sentence} "
+            f"{case.id}: {' and '.join(trials.pair)} are {first.symptom.verdict} here: {what}. "
             f"Expected a pair that is {' or '.join(map(str, REDUCIBLE))}; harness run shows which are."
         )
     ended = "fixed point"
