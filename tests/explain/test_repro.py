@@ -26,7 +26,6 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 OPTIMIZER = {"kind": "sgd", "rate": 0.1, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0, "clip_norm": None}
 TRAINING = {
     "match_scale": True,
-    "weighting": {"clean": 1.0, "adversarial": 0.5},
     "optimizer": OPTIMIZER,
     "steps": 4,
     "batch_size": 30,
@@ -41,12 +40,13 @@ LAYERS = {"layers": [{"kind": "dense", "units": 8}, {"kind": "batchnorm"}, {"kin
 
 @pytest.fixture(scope="module")
 def run(make_case, run_cases, tmp_path_factory):
-    """Four cases, of every kind, that agree or do not."""
+    """Cases of every kind, which agree or do not."""
     cases = [
         make_case("default-labels", attack={"epsilon": 0.3, "norm": "l2", "clip": [0.0, 1.0]}),
         make_case("one-library", attack={"epsilon": 0.1, "norm": "l1", "labels": {"target": 1}}),
         make_case("step", kind="loss", training=STEP, model=LAYERS, subjects=("nsl", "cleverhans-v3")),
         make_case("trained", kind="training", training=TRAINING),
+        make_case("alike", attack={"epsilon": 0.1, "norm": "l2", "labels": "given"}),
     ]
     return run_cases(cases, tmp_path_factory.mktemp("store"))
 
@@ -76,7 +76,7 @@ def run_elsewhere(path):
     return "\n".join(lines), ran.returncode
 
 
-@pytest.mark.parametrize(("name", "status"), [("default-labels", 1), ("step", 1), ("trained", 0)])
+@pytest.mark.parametrize(("name", "status"), [("default-labels", 1), ("step", 1), ("trained", 1), ("alike", 0)])
 def test_a_script_finds_what_the_run_found(run, tmp_path, name, status):
     path, comparison = written(run, name, tmp_path)
     printed, exit_status = run_elsewhere(path)
