@@ -42,7 +42,8 @@ def start_small(seen: Seen) -> Iterator[Draft]:
     kinds = [layer["kind"] for layer in draft.layers]
     further = [{"kind": kind} for kind in ("batchnorm",) if kind in kinds]
     further += [layer for layer in draft.layers if layer["kind"] == "dropout"][:1]
-    for scale in (1.0, 0.1, 0.01, 3.0, 10.0, 100.0):
+    # Gradients of the size of the floor of the l2 norm, and weights that overflow or saturate.
+    for scale in (1.0, 1e-6, 3.0, 10.0, 100.0, 0.1):
         for examples, features in ((1, 1), (2, 1), (1, 2), (2, 2), (2, 4), (4, 4)):
             data, labels = _corner(seen, examples, features)
             classes = max(2, target + 1, max(labels) + 1)
