@@ -94,11 +94,16 @@ def prune(baseline: Baseline, scope: Scope) -> tuple[Baseline, tuple[Deviation, 
     return replace(baseline, accepted={case: pairs for case, pairs in kept.items() if pairs}), tuple(gone)
 
 
+_LEAST_SHARE = 0.05
+"""Of a cause that is kept: whether one of less has a share at all is the processor's, as the last bits are."""
+
+
 def _state(record: CaseRecord, comparison: Comparison) -> Accepted:
     # Which of EQUAL and CLOSE meets an expectation of CLOSE is the processor's.
     verdict = Verdict(comparison.expected) if comparison.status == "expected" else comparison.verdict
     figures = figures_of(record.case.kind, comparison, outcomes_of(record))
-    return Accepted(verdict, figures, causes=tuple(sorted(str(cause["code"]) for cause in comparison.causes)))
+    causes = sorted(str(cause["code"]) for cause in comparison.causes if abs(cause["share"]) >= _LEAST_SHARE)
+    return Accepted(verdict, figures, causes=tuple(causes))
 
 
 def _with_reason(

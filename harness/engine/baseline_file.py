@@ -32,7 +32,7 @@ class Accepted:
     Attributes:
         verdict: the one its scenario expects where that was met, else the one found.
         figures: see ``harness.engine.baseline_figures``.
-        causes: codes, where they are known.
+        causes: codes of those that matter, where they are known.
         reason: of a divergence or failure that no expectation covers, why it is accepted.
         date: ISO 8601, when.
         expires: ISO 8601, the last day on which it is; empty: for good.

@@ -256,3 +256,11 @@ def test_a_run_keeps_how_it_stands_and_reads_back_without(synthetic, record, acc
     del body["baseline"]  # as an older version leaves it
     path.write_text(json.dumps(body))
     assert load_run(tmp_path / "run").standing is None
+
+
+def test_causes_are_kept_that_matter(record, accepted):
+    diverged = record(5, expect="DIVERGED")
+    causes = ({"code": "norm", "share": 0.9}, {"code": "clip", "share": -0.2}, {"code": "round-off", "share": 1e-7})
+    explained = replace(diverged, comparisons=(replace(diverged.comparisons[0], causes=causes),))
+    (pairs,) = accepted(explained).accepted.values()
+    assert [entry.causes for entry in pairs.values()] == [("clip", "norm")]
