@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -90,12 +90,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def start(place: Path) -> Iterator[Harness]:
-    """Starts ``harness run`` with arguments in that folder; ``before`` is called in the new process."""
+    """Starts ``harness run`` with arguments in that folder, by way of another command (``through``) if there is one;
+    ``before`` is called in the new process."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str, before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+    def start(
+        *arguments: str, before: Callable[[], None] | None = None, through: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "run", "--allow-code", "-j", "2", *arguments],
+            [*through, sys.executable, "-c", COMMAND, "run", "--allow-code", "-j", "2", *arguments],
             cwd=place,
             env={**os.environ, "PYTHONPATH": str(CHECKOUT), "NO_COLOR": "1", "TMPDIR": str(place)},
             stdout=subprocess.PIPE,

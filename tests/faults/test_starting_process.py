@@ -116,6 +116,22 @@ def test_a_full_disk_under_a_worker_ends_the_run_instead_of_failing_case_by_case
     assert list((place / "full").rglob("*.npz")) == []
 
 
+SMALL_DISK = ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=16k tmpfs small && exec "$@"', "sh")
+"""Runs a command with a disk of 16 kB on the folder ``small``, which nobody else sees and which goes with it."""
+
+
+def test_a_disk_of_sixteen_kilobytes_is_full_soon(place, completed, start):
+    (place / "small").mkdir()
+    possible = subprocess.run([*SMALL_DISK, "true"], cwd=place, capture_output=True, text=True, check=False)
+    if possible.returncode:
+        pytest.skip(f"no disk of its own can be had here ({possible.stderr.strip()}); limits of files are tested above")
+    process = start("--report-dir", "small/latest", through=SMALL_DISK)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 2
+    (line,) = error.splitlines()
+    assert line.endswith(" cannot be written: No space left on device. What was finished before is kept.")
+
+
 def test_damaged_files_of_the_store_are_said_and_done_again(place, completed, start):
     run = load_run(place / "reports" / "latest")
     damaged = Store(place / "reports" / ".store").path_of(run.cases[0].outcomes[0].arrays)
