@@ -26,22 +26,22 @@ unexport PYTHONHOME
 .PHONY: help compare compare-tf215 test test-long mutants lint style types layers check doctor bench environment check-environment environment-tf215 lock clean distclean
 
 help:
-	@echo 'make compare     run the shipped scenarios on the real libraries; the report is reports/latest/report.html'
-	@echo 'make test        run the tests'
-	@echo 'make test-long   run the property tests of scenario files on ten times as many files'
-	@echo 'make mutants     show that the shipped scenarios catch seeded defects and let correct rewritings pass'
+	@echo 'make compare        run the shipped scenarios on the real libraries; the report is reports/latest/report.html'
+	@echo 'make test           run the tests'
+	@echo 'make test-long      run the property tests of scenario files on ten times as many files'
+	@echo 'make mutants        show that the shipped scenarios catch seeded defects and let correct rewritings pass'
 	@echo 'make compare-tf215  run the shipped scenarios on TensorFlow 2.15 too (Python 3.10 or 3.11), and compare'
-	@echo 'make check       everything that must hold before a change lands: lint and test'
-	@echo 'make lint        style, types and layers (each a command too): formatting, type checks, direction of imports'
-	@echo 'make doctor      the state of every implementation under comparison: installed, version, why not'
-	@echo 'make bench       what the harness and the reimplementation cost, as ratios'
-	@echo 'make lock        pin the dependencies of pyproject.toml anew (ARGS=--upgrade: to the newest)'
-	@echo 'make clean       remove reports and caches'
-	@echo 'make distclean   remove the virtual environment too'
+	@echo 'make check          everything that must hold before a change lands: lint and test'
+	@echo 'make lint           style, types and layers (each a command too): formatting, type checks, direction of imports'
+	@echo 'make doctor         the state of every implementation under comparison: installed, version, why not'
+	@echo 'make bench          what the harness and the reimplementation cost, as ratios'
+	@echo 'make lock           pin the dependencies of pyproject.toml anew (ARGS=--upgrade: to the newest)'
+	@echo 'make clean          remove reports and caches'
+	@echo 'make distclean      remove the virtual environment too'
 	@echo
-	@echo 'ARGS=...         more arguments for the command:      make compare ARGS="-k l2"'
-	@echo 'PYTHON=...       the interpreter, 3.10 to 3.13:       PYTHON=python3.12 make compare'
-	@echo 'VENV=...         the environment, default .venv:      make test VENV=.venv-3.12 PYTHON=python3.12'
+	@echo 'ARGS=...            more arguments for the command:      make compare ARGS="-k l2"'
+	@echo 'PYTHON=...          the interpreter, 3.10 to 3.13:       PYTHON=python3.12 make compare'
+	@echo 'VENV=...            the environment, default .venv:      make test VENV=.venv-3.12 PYTHON=python3.12'
 
 compare: environment
 	@'$(BIN)/harness' run scenarios --report-dir reports/latest --baseline reports/baseline.json $(ARGS)
