@@ -28,10 +28,10 @@ unexport PYTHONHOME
 help:
 	@echo 'make compare        run the shipped scenarios on the real libraries; the report is reports/latest/report.html'
 	@echo 'make test           run the tests'
-	@echo 'make test-long      run the property tests of scenario files on ten times as many files'
+	@echo 'make test-long      the tests that take long, and the generated scenario files ten times over'
 	@echo 'make mutants        show that the shipped scenarios catch seeded defects and let correct rewritings pass'
 	@echo 'make compare-tf215  run the shipped scenarios on TensorFlow 2.15 too (Python 3.10 or 3.11), and compare'
-	@echo 'make check          everything that must hold before a change lands: lint and test'
+	@echo 'make check          everything that must hold before a change lands: lint, test, test-long'
 	@echo 'make lint           style, types and layers (each a command too): formatting, type checks, direction of imports'
 	@echo 'make doctor         the state of every implementation under comparison: installed, version, why not'
 	@echo 'make bench          what the harness and the reimplementation cost, as ratios'
@@ -47,7 +47,7 @@ compare: environment
 	@'$(BIN)/harness' run scenarios --report-dir reports/latest --baseline reports/baseline.json $(ARGS)
 
 test: environment
-	@'$(BIN)/python' -m pytest -n logical --no-loadscope-reorder $(ARGS)
+	@'$(BIN)/python' -m pytest -n logical --no-loadscope-reorder -m 'not long' $(ARGS)
 
 # The same problems under TensorFlow 2.15 and under the one of the default environment, and then array against array.
 compare-tf215: environment environment-tf215
@@ -56,12 +56,13 @@ compare-tf215: environment environment-tf215
 	@'$(BIN)/harness' diff reports/tensorflow-2.15 reports/latest --known $(PINS)/tensorflow-2.15-known.txt
 
 test-long: environment
-	@HARNESS_GENERATED=2000 '$(BIN)/python' -m pytest tests/scenario/test_properties.py $(ARGS)
+	@'$(BIN)/python' -m pytest -n logical --no-loadscope-reorder -m long $(ARGS)
+	@HARNESS_GENERATED=2000 '$(BIN)/python' -m pytest -n logical tests/scenario/test_properties.py $(ARGS)
 
 mutants: environment
 	@'$(BIN)/python' -m tests.mutants $(ARGS)
 
-check: lint test
+check: lint test test-long
 
 lint: style types layers
 

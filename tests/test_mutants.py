@@ -17,6 +17,8 @@ from tests.mutants.conduct import FAMILIES, conduct
 from tests.mutants.kinds import mutants_of
 from tests.mutants.table import failures, table
 
+pytestmark = pytest.mark.long
+
 FGM, ADVERSARIAL_LOSS = FAMILIES
 
 

@@ -4,8 +4,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from harness.bench import memory, whole_set
 from harness.vocabulary import FORMAT_VERSION
+
+pytestmark = pytest.mark.long
 
 SCENARIO = """
 summary: Small.

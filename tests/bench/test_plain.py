@@ -14,6 +14,8 @@ from harness.scenario.select import load_cases
 from harness.subjects.environments import TENSORFLOW_1, TENSORFLOW_2
 from harness.vocabulary import SUBJECTS, HarnessError
 
+pytestmark = pytest.mark.long
+
 SCENARIOS = Path(__file__).parents[2] / "scenarios" / "perturbation"
 SELECTED = "defaults or named-inputs or (norm=l2 and (feature-mask or targeted or inputs-outside or double))"
 """One model after another; masks, names, targets, defaults, double precision, and cases that a library refuses."""

@@ -9,6 +9,8 @@ from harness.engine.workers import Workers
 from harness.subjects.environments import TENSORFLOW_1, TENSORFLOW_2
 from harness.vocabulary import HarnessError
 
+pytestmark = pytest.mark.long
+
 SMALL = Work("MLP", 4)
 
 

@@ -198,6 +198,7 @@ def test_run_functions_eagerly_gives_the_bits_of_plain_calls_throughout(nsl, bui
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.long
 def test_no_model_is_kept_alive():
     """Two hundred models, each attacked in every way: all go, and so do their weights and their traces."""
     layers = tf.keras.layers
