@@ -136,13 +136,15 @@ def check(file: Path, content: bytes) -> None:
     assert bool(cases) != bool(complaints)
     assert len({case.id for case in cases}) == len(cases)
     assert all(len(case.id) < 300 and canonical_json(plain(case)) for case in cases)
-    lines = re.split("\r\n|\r|\n", content.decode(errors="replace"))
+    text = content.decode(errors="replace")
+    lines = re.split("\r\n|\r|\n", text)
     for complaint in complaints:
         assert complaint.location.file == str(file)
         assert 1 <= complaint.location.line <= len(lines)
         assert 1 <= complaint.location.column <= len(lines[complaint.location.line - 1]) + 1
         assert "\n" not in complaint.message
-        assert not INNARDS.search(complaint.message)
+        ours = re.sub("'([^']+)'", lambda said: "" if said[1] in text else said[0], complaint.message)
+        assert not INNARDS.search(ours)
 
 
 INNARDS = re.compile(r"Error|INVALID|object at|\b(NoneType|dict|str|int|float|bool)\b")
