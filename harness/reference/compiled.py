@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from harness.reference.features import Features
 from harness.reference.keras_parts import is_pure_keras, is_pure_loss, stamp
-from harness.reference.objective import Objective
+from harness.reference.objective import Objective, spread
 from harness.reference.traces import any_batch, run_unrewritten, shape_of, traces_of
 
 
@@ -86,7 +86,7 @@ class CompiledObjective(Objective):
     def _run(self, trace: _Trace, features: Features, *numbers: tf.Tensor) -> list[tf.Tensor | None]:
         # Nothing differentiates through it, and recording would cost as much again: init_scope pauses every tape.
         with tf.init_scope():
-            return trace.spread(run_unrewritten(trace.function, self._arguments(features, *numbers)))
+            return spread(run_unrewritten(trace.function, self._arguments(features, *numbers)), trace.connected)
 
     def _arguments(self, features: Features, *numbers: tf.Tensor) -> list[tf.Tensor]:
         return tf.nest.flatten(self.given(features, *numbers), expand_composites=True)
@@ -116,11 +116,7 @@ def _gradients(objective: Objective, features: Features) -> list[tf.Tensor | Non
 class _Trace:
     function: Any
     connected: tuple[bool, ...]
-
-    def spread(self, tensors: list[tf.Tensor]) -> list[tf.Tensor | None]:
-        """Puts None where the loss does not depend on the feature."""
-        remaining = iter(tensors)
-        return [next(remaining) if connected else None for connected in self.connected]
+    """Of each feature, whether the loss depends on it."""
 
 
 def _compile(

@@ -12,7 +12,7 @@ from harness.reference import geometry
 from harness.reference.config import norm_of
 from harness.reference.conventions import NSL
 from harness.reference.features import Features
-from harness.reference.objective import Objective
+from harness.reference.objective import Objective, spread
 from harness.vocabulary import NORMS
 
 
@@ -44,7 +44,7 @@ def perturbed(
     masks = _checked(features.aligned(config.feature_mask, name="feature_mask"), start)
     low = features.aligned(config.clip_value_min, name="clip_value_min")
     high = features.aligned(config.clip_value_max, name="clip_value_max")
-    connected = [True] * len(start)
+    connected, radius = [True] * len(start), config.pgd_epsilon
 
     def positions(perturbations: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         return [
@@ -53,13 +53,8 @@ def perturbed(
         ]
 
     def step(current: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
-        reached = [i for i, g in enumerate(gradients) if g is not None]
-        masked = [_masked(gradients[i], masks[i]) for i in reached]
-        at, origin = [current[i] for i in reached], [start[i] for i in reached]
-        moved = _step(masked, at, origin, step_size=config.adv_step_size, norm=norm)
-        if config.pgd_epsilon is not None:
-            moved = geometry.project(moved, radius=config.pgd_epsilon, norm=norm)
-        return in_place(_spread(moved, gradients))
+        moved = _step(gradients, masks, current, start, step_size=config.adv_step_size, norm=norm, radius=radius)
+        return in_place(moved)
 
     def in_place(perturbations: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
         connected[:] = [p is not None for p in perturbations]
@@ -106,10 +101,9 @@ def _is_one_plain_step(config: Any) -> bool:
 
 def _one_step(objective: Objective, features: Features, step_size: Any, *, norm: str) -> list[tf.Tensor | None]:
     """The perturbation after such a step; None for a feature that the objective does not depend on."""
-    gradients = objective.gradients(features)
-    reached = [(g, x) for g, x in zip(gradients, features.perturbable, strict=True) if g is not None]
-    start = [x for _, x in reached]
-    return _spread(_step([g for g, _ in reached], start, start, step_size=step_size, norm=norm), gradients)
+    start = features.perturbable
+    gradients, unmasked = objective.gradients(features), [None] * len(start)
+    return _step(gradients, unmasked, start, start, step_size=step_size, norm=norm, radius=None)
 
 
 _ONE_STEP = {norm: functools.partial(_one_step, norm=norm) for norm in NORMS}
@@ -117,21 +111,25 @@ _ONE_STEP = {norm: functools.partial(_one_step, norm=norm) for norm in NORMS}
 
 
 def _step(
-    gradients: Sequence[tf.Tensor],
+    gradients: Sequence[tf.Tensor | None],
+    masks: Sequence[tf.Tensor | None],
     current: Sequence[tf.Tensor],
     start: Sequence[tf.Tensor],
     *,
     step_size: Any,
     norm: str,
-) -> list[tf.Tensor]:
-    directions = geometry.steepest_direction(gradients, norm=norm, conventions=NSL)
-    return geometry.offset(directions, current, start, step_size=step_size, conventions=NSL)
-
-
-def _spread(tensors: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor | None]:
-    """The tensors in the places that have a gradient, None in the others."""
-    remaining = iter(tensors)
-    return [None if g is None else next(remaining) for g in gradients]
+    radius: Any,
+) -> list[tf.Tensor | None]:
+    """The perturbation after a step from ``current``; None for a feature that has no gradient."""
+    reached = [i for i, gradient in enumerate(gradients) if gradient is not None]
+    directions = geometry.steepest_direction(
+        [_masked(gradients[i], masks[i]) for i in reached], norm=norm, conventions=NSL
+    )
+    at, origin = [current[i] for i in reached], [start[i] for i in reached]
+    moved = geometry.offset(directions, at, origin, step_size=step_size, conventions=NSL)
+    if radius is not None:
+        moved = geometry.project(moved, radius=radius, norm=norm)
+    return spread(moved, (gradient is not None for gradient in gradients))
 
 
 def _checked(masks: Sequence[Any], start: Sequence[tf.Tensor]) -> list[tf.Tensor | None]:

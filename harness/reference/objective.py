@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,12 @@ class Objective:
             number: in double precision where it comes as a tensor.
         """
         return function(self, features, number)
+
+
+def spread(tensors: Iterable[tf.Tensor], present: Iterable[bool]) -> list[tf.Tensor | None]:
+    """The tensors in the places where there is one, None in the others."""
+    remaining = iter(tensors)
+    return [next(remaining) if there else None for there in present]
 
 
 def dense(gradients: list[Any]) -> list[tf.Tensor | None]:
