@@ -100,10 +100,16 @@ def evidence_in_loop(
     """Runs a case of kind loss on the function. See ``Subject.loss_evidence``."""
     import tensorflow as tf
 
-    refuse(attack, training, subject)
-    mode = training.get("mode", "inference")  # the loop calls model(x), which in Keras is inference
-    refuse_mode(training, "attack_mode", mode, one_pass(subject))
-    loop = loop_for(adversarial_loss, subject, models, batch, attack, training, mode=mode, arguments_for=arguments_for)
+    loop = loop_for(
+        adversarial_loss,
+        subject,
+        models,
+        batch,
+        attack,
+        training,
+        default_mode="inference",  # the loop calls model(x), which in Keras is inference
+        arguments_for=arguments_for,
+    )
     model, before = models.get(dtype=batch.dtype), models.build_before(dtype=batch.dtype)
     labels = tf.constant(labels_for_loss(batch, smoothing=training.get("smoothing", 0.0)))
     variables = [*(before.trainable_variables if before else []), *model.trainable_variables]
@@ -132,10 +138,13 @@ def loop_for(
     attack: Mapping[str, Any],
     training: Mapping[str, Any],
     *,
-    mode: str,
+    default_mode: str,
     arguments_for: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> Loop:
-    """The loop of a case in this mode."""
+    """The loop of a case. Raises ``Unsupported`` for what it cannot express."""
+    refuse(attack, training, subject)
+    mode = training.get("mode", default_mode)
+    refuse_mode(training, "attack_mode", mode, one_pass(subject))
     make_config = import_nsl().configs.make_adv_reg_config
     config = make_config(**config_arguments(attack, batch, by_name=len(batch.inputs) > 1))
     # The loop is the user's: the clean loss can be left out of the sum.

@@ -10,9 +10,8 @@ import numpy as np
 
 from harness.subjects.keras2 import KerasState, labels_for_loss
 from harness.subjects.keras2 import optimizer as keras_optimizer
-from harness.subjects.nsl_loop import defaulted, loop_for, loop_settings, one_pass, refuse, sample_weights, tensors
+from harness.subjects.nsl_loop import defaulted, loop_for, loop_settings, sample_weights, tensors
 from harness.subjects.protocol import Batch, Losses, Models
-from harness.subjects.translate import refuse_mode
 
 
 def own_trainer(
@@ -28,11 +27,15 @@ def own_trainer(
     """See ``Subject.trainer``: the loop of NSL's documentation, in the mode and with the penalty of NSL's own step."""
     import tensorflow as tf
 
-    refuse(attack, training, subject)
-    mode = training.get("mode", "training")
-    refuse_mode(training, "attack_mode", mode, one_pass(subject))
     loop = loop_for(
-        adversarial_loss, subject, models, example, attack, training, mode=mode, arguments_for=arguments_for
+        adversarial_loss,
+        subject,
+        models,
+        example,
+        attack,
+        training,
+        default_mode="training",
+        arguments_for=arguments_for,
     )
     model = models.build(dtype=example.dtype)
     optimizer = keras_optimizer(training["optimizer"], scale=loop.objective.scale)
