@@ -58,12 +58,11 @@ def conform(
     from harness.engine.conformance import read_known
     from harness.engine.run import Options
     from harness.engine.store import must_be_writable, store_folder
-    from harness.engine.workers import Workers, share_of_memory
 
     failing = read_known(known, [case.id for case in every]) if known else {}
     must_be_writable(report_dir)
     options = Options(store_folder(report_dir), jobs=jobs or os.cpu_count() or 1, timeout=timeout, against=subject)
-    workers = Workers(memory=share_of_memory(options.jobs))
+    workers = options.start_workers()
     try:
         status = _conform(subject, like, cases, failing, report_dir, options, workers)
     finally:
@@ -82,12 +81,10 @@ def _conform(
 ) -> int:
     from harness.cli.github import add_to_summary
     from harness.engine.conformance import as_expected, conformance, questions
-    from harness.engine.record import save_run
     from harness.engine.run import complete, execute
-    from harness.engine.store import alone_in
     from harness.report.conform import conform_lines, conform_markdown
     from harness.report.terminal import TerminalListener
-    from harness.report.write import write_reports
+    from harness.report.write import save_with_reports
 
     described = _described(subject, options, workers)
     like = like or described["like"]
@@ -95,9 +92,7 @@ def _conform(
     with TerminalListener() as listener:
         finished = complete(execute(asked, options, shared=workers), listener.handle)
     result = conformance(finished, subject, like, known)
-    with alone_in(report_dir):
-        saved = save_run(as_expected(finished, result), report_dir)
-        write_reports(saved, report_dir)
+    saved = save_with_reports(as_expected(finished, result), report_dir)
     for line in conform_lines(result):
         print(line)
     markdown = conform_markdown(saved, result)

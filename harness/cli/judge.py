@@ -43,14 +43,10 @@ def main(arguments: Sequence[str]) -> None:
     print("\n".join(divergence_lines(after, everything=parsed.all)), flush=True)
     folder = Path(os.devnull)  # the reports of the run say what it was judged to be before
     if parsed.output:
-        from harness.engine.record import save_run
-        from harness.engine.store import alone_in
-        from harness.report.write import write_reports
+        from harness.report.write import save_with_reports
 
         folder = parsed.output
-        with alone_in(folder):
-            after = save_run(after, folder)
-            write_reports(after, folder)
+        after = save_with_reports(after, folder)
     print_summary(after, folder, default_console())
 
     from harness.cli.run import exit_status

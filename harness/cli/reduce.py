@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,24 +80,20 @@ def _check_output(output: Path) -> None:
 
 def _reduce(case: Case, pair: tuple[str, str], parsed: argparse.Namespace) -> Reduction:
     from harness.engine.run import Options
-    from harness.engine.workers import Workers, share_of_memory
     from harness.explain.explaining import explain_run
     from harness.explain.reduce import reduce_case
     from harness.explain.reduce_trial import Trials
     from harness.scenario.paths import Permissions
 
-    jobs = parsed.jobs or os.cpu_count() or 1
     permissions = Permissions(outside=True, code=parsed.allow_code, subjects=frozenset(filter(is_own, pair)))
-    workers = Workers(memory=share_of_memory(jobs))
     with tempfile.TemporaryDirectory(prefix="harness-reduce-") as folder:
-        try:
-            run = Options(Path(folder, "store"), jobs=jobs, timeout=max(60.0, parsed.seconds))
+        jobs = parsed.jobs or os.cpu_count() or 1
+        run = Options(Path(folder, "store"), jobs=jobs, timeout=max(60.0, parsed.seconds))
+        with closing(run.start_workers()) as workers:
             causes = partial(explain_run, options=run, workers=workers)
             trials = Trials(_ordered(pair, case), workers, run, permissions, Path(folder), causes)
             print(f"{case.id}: {' and '.join(pair)}", flush=True)
             return reduce_case(case, trials, seconds=parsed.seconds, listen=_tell)
-        finally:
-            workers.close()
 
 
 def _ordered(pair: tuple[str, str], case: Case) -> tuple[str, str]:

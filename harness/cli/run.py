@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,14 +69,13 @@ def run(
     from harness.cli.github import tell_github
     from harness.engine.baseline import Scope, standing
     from harness.engine.baseline_file import read_baseline
-    from harness.engine.record import load_run, save_run
-    from harness.engine.run import Options, complete, execute
-    from harness.engine.store import alone_in, must_be_writable, store_folder
-    from harness.engine.workers import Workers, share_of_memory
-    from harness.explain.explaining import explain_run
+    from harness.engine.record import load_run
+    from harness.engine.run import Options
+    from harness.engine.store import must_be_writable, store_folder
+    from harness.explain.explaining import execute_explained
     from harness.report.grade import strict_sentence
     from harness.report.terminal import TerminalListener
-    from harness.report.write import write_reports
+    from harness.report.write import save_with_reports
 
     options = Options(
         store=store_folder(report_dir),
@@ -89,16 +87,11 @@ def run(
     must_be_writable(report_dir)
     accepted = read_baseline(baseline) if baseline else None
     every = load_cases(files, allow_outside=allow_outside, allow_code=allow_code) if accepted else []
-    workers = Workers(memory=share_of_memory(options.jobs))
-    with closing(workers), TerminalListener() as listener:
-        finished = complete(execute(cases, options, shared=workers), listener.handle)
-        if not no_explain:
-            finished = explain_run(finished, options, workers)
+    with TerminalListener() as listener:
+        finished = execute_explained(cases, options, listener.handle, explain=not no_explain)
     if accepted:
         finished = replace(finished, standing=standing(finished, accepted, Scope(every, files)))
-    with alone_in(report_dir):
-        saved = save_run(finished, report_dir)
-        write_reports(saved, report_dir, strict=strict)
+    saved = save_with_reports(finished, report_dir, strict=strict)
     listener.summarize(saved, report_dir)
     if strict and (sentence := strict_sentence(saved)):
         print(sentence)

@@ -52,6 +52,10 @@ class Options:
     against: str | None = None
     weights_of: Run | None = None
 
+    def start_workers(self) -> Workers:
+        """Workers for runs with these options; whoever starts them closes them."""
+        return Workers(memory=self.memory or share_of_memory(self.jobs))
+
 
 def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None = None) -> Generator[Event, None, None]:
     """Runs the cases and yields what happens. The last event is ``Finished``, also after an interrupt.
@@ -69,7 +73,7 @@ def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None =
     store = Store(options.store)
     subjects = describe_subjects(dict.fromkeys(name for case in cases for name in case.subjects))
     records: dict[str, CaseRecord] = {}
-    workers = shared or Workers(memory=options.memory or share_of_memory(options.jobs))
+    workers = shared or options.start_workers()
     interrupted = False
     store.sweep()
     try:

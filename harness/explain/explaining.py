@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Any
 
 from harness.engine import fingerprint
+from harness.engine.events import Event
 from harness.engine.plan import Task
 from harness.engine.record import CaseRecord, Run
-from harness.engine.run import Options
+from harness.engine.run import Options, complete, execute
 from harness.engine.schedule import Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.work import Problem
@@ -18,10 +20,25 @@ from harness.engine.workers import Workers
 from harness.explain.bridge import causes_of
 from harness.explain.bridging import build_bridges
 from harness.subjects.environments import TENSORFLOW_2
-from harness.vocabulary import YARDSTICK, Comparison, Outcome, Verdict
+from harness.vocabulary import YARDSTICK, Case, Comparison, Outcome, Verdict
 
 KINDS = ("perturbation", "loss")
 """The kinds of which divergences are explained."""
+
+
+def execute_explained(
+    cases: Sequence[Case], options: Options, listen: Callable[[Event], None], *, explain: bool = True
+) -> Run:
+    """Runs the cases and, unless told otherwise, says why outcomes diverge, on the same workers.
+
+    Args:
+        cases, options: see ``harness.engine.run.execute``, which raises.
+        listen: gets every event of the run.
+        explain: whether to look for causes.
+    """
+    with closing(options.start_workers()) as workers:
+        run = complete(execute(cases, options, shared=workers), listen)
+        return explain_run(run, options, workers) if explain else run
 
 
 def explain_run(

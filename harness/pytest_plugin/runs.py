@@ -16,7 +16,7 @@ from harness.engine.events import CaseJudged, Event, Finished
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
 from harness.engine.store import Store, must_be_writable, store_folder
-from harness.engine.workers import Workers, share_of_memory
+from harness.engine.workers import Workers
 from harness.pytest_plugin.keys import RUNS
 from harness.report.grade import Grade, Grader
 from harness.scenario.select import load_cases
@@ -202,7 +202,7 @@ class Runs:
 
     def _execute(self, cases: Sequence[Case]) -> Generator[Event, None, None]:
         if self._workers is None:
-            self._workers = Workers(memory=share_of_memory(self._options.jobs))
+            self._workers = self._options.start_workers()
         return execute(cases, self._options, shared=self._workers)
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engine import record
 from harness.engine.events import Event
 from harness.engine.record import CaseRecord, Run
-from harness.engine.run import Options, complete, execute
-from harness.engine.store import alone_in, must_be_writable, store_folder
-from harness.engine.workers import Workers, share_of_memory
-from harness.explain.explaining import explain_run
+from harness.engine.run import Options
+from harness.engine.store import must_be_writable, store_folder
+from harness.explain.explaining import execute_explained
 from harness.report.frames import comparisons_frame, outcomes_frame
 from harness.report.headline import headline, totals_line
-from harness.report.write import write_reports
+from harness.report.write import save_with_reports
 from harness.scenario.select import load_cases
 
 if TYPE_CHECKING:
@@ -92,11 +90,5 @@ def run(
     folder = Path(report_dir)
     options = Options(store=store_folder(folder), jobs=jobs, timeout=timeout, fresh=fresh)
     must_be_writable(folder)
-    with closing(Workers(memory=share_of_memory(options.jobs))) as workers:
-        finished = complete(execute(cases, options, shared=workers), listen)
-        if explain:
-            finished = explain_run(finished, options, workers)
-    with alone_in(folder):
-        saved = record.save_run(finished, folder)
-        write_reports(saved, folder)
-    return NotebookRun(saved, folder)
+    finished = execute_explained(cases, options, listen, explain=explain)
+    return NotebookRun(save_with_reports(finished, folder), folder)

@@ -7,8 +7,8 @@ import functools
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from harness.engine.record import Run
-from harness.engine.store import write_atomically
+from harness.engine.record import Run, save_run
+from harness.engine.store import alone_in, write_atomically
 from harness.report.curves import FILE_NAME, FOLDER, Curves, draw_curves, file_name
 from harness.report.differences_page import differences_page
 from harness.report.frames import comparisons_frame
@@ -75,6 +75,18 @@ def write_reports(run: Run, folder: Path, *, strict: bool = False) -> list[Path]
             (folder / name).unlink(missing_ok=True)
     _remove_stale(folder / FOLDER, {path.name for path in paths})
     return paths
+
+
+def save_with_reports(run: Run, folder: Path, *, strict: bool = False) -> Run:
+    """Saves a run in a folder and writes its reports there, alone in it. Returns the run as it lies there.
+
+    Raises:
+        HarnessError: when a file cannot be written.
+    """
+    with alone_in(folder):
+        saved = save_run(run, folder)
+        write_reports(saved, folder, strict=strict)
+    return saved
 
 
 def write_curves(run: Run, curves: Mapping[int, Curves], folder: Path) -> list[Path]:
