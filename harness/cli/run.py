@@ -57,11 +57,12 @@ def run(
     if allow_code:
         sys.path.insert(0, str(Path.cwd()))  # where a user's package lies; workers inherit it
     files = paths or default_paths()
+    names = [name.strip() for name in subjects.split(",")] if subjects else None
     cases = load_cases(
         files,
         keyword=keyword or None,
         tag=tag or None,
-        subjects=[name.strip() for name in subjects.split(",")] if subjects else None,
+        subjects=names,
         allow_outside=allow_outside,
         allow_code=allow_code,
     )
@@ -86,7 +87,9 @@ def run(
     )
     must_be_writable(report_dir)
     accepted = read_baseline(baseline) if baseline else None
-    every = load_cases(files, allow_outside=allow_outside, allow_code=allow_code) if accepted else []
+    every = cases
+    if accepted and (keyword or tag or names):
+        every = load_cases(files, named=names or (), allow_outside=allow_outside, allow_code=allow_code)
     with TerminalListener() as listener:
         finished = execute_explained(cases, options, listener.handle, explain=not no_explain)
     if accepted:

@@ -233,3 +233,12 @@ def test_a_rewriting_is_excused_where_the_labels_are_left_to_the_library(harness
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "summary.md").read_text() in done.stdout, "on GitHub the summary of the step is the one to paste"
     assert f"{rewriting} conforms to cleverhans-v4" in done.stdout
+
+
+def test_what_the_command_names_is_allowed_where_a_run_is_held_against_a_baseline_too(harness_in, folder):
+    """Which scenarios there are besides the selected cases is read once more then, and they name it."""
+    (folder / "baseline.json").write_text('{"format_version": 1, "scenarios": {}, "accepted": {}}')
+    named = ("--subjects", "my_package.attacks:fgsm,cleverhans-v4", "--baseline", "baseline.json", "--no-explain")
+    done = harness_in(folder, "run", "own", *named)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 new" in done.stdout
