@@ -54,7 +54,7 @@ def main() -> int:
 def _sections(scenarios: Path, *, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
     """What is measured, in order, by name. Quick: fewer repetitions, and a worker's memory over fewer outcomes."""
     return {
-        reference.SECTION: lambda: reference.rows(repetitions=10 if quick else 40),
+        reference.SECTION: lambda: reference.rows(repetitions=10 if quick else 30, processes=2 if quick else 5),
         training.SECTION: lambda: training.rows(repetitions=10 if quick else 30),
         start_up.SECTION: lambda: start_up.rows(scenarios=scenarios, repetitions=5 if quick else 15),
         whole_set.SECTION: lambda: whole_set.rows(scenarios=scenarios, repetitions=1 if quick else 3),
