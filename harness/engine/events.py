@@ -58,10 +58,18 @@ class CaseJudged:
 
 
 @dataclass(frozen=True)
+class Explaining:
+    """Why outcomes diverge is known of so many cases: ``done`` of ``cases``; before the first one, of none."""
+
+    done: int
+    cases: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run is over, by itself or interrupted."""
 
     run: Run
 
 
-Event: TypeAlias = Planned | ProblemReady | Progressed | Damaged | OutcomeReady | CaseJudged | Finished
+Event: TypeAlias = Planned | ProblemReady | Progressed | Damaged | OutcomeReady | CaseJudged | Explaining | Finished

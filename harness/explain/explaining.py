@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.engine import fingerprint
-from harness.engine.events import Event
+from harness.engine.events import Event, Explaining
 from harness.engine.plan import Task
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
@@ -38,11 +38,11 @@ def execute_explained(
     """
     with closing(options.start_workers()) as workers:
         run = complete(execute(cases, options, shared=workers), listen)
-        return explain_run(run, options, workers) if explain else run
+        return explain_run(run, options, workers, listen) if explain else run
 
 
 def explain_run(
-    run: Run, options: Options, workers: Workers, *, listen: Callable[[int, int], None] = lambda done, of: None
+    run: Run, options: Options, workers: Workers, listen: Callable[[Event], None] = lambda event: None
 ) -> Run:
     """The run with causes for every divergence of kinds perturbation and loss.
 
@@ -53,7 +53,7 @@ def explain_run(
         run: finished.
         options: that it was made with.
         workers: its workers.
-        listen: gets how many of how many cases are done.
+        listen: gets how far this is, as ``Explaining``.
     """
     if run.store is None or run.interrupted:
         return run
@@ -63,6 +63,8 @@ def explain_run(
     interrupted = False
     ordered = sorted(tasks.values(), key=lambda task: task.arguments[2].weights)
     try:
+        if tasks:
+            listen(Explaining(0, len(tasks)))
         for done in run_tasks(
             ordered,
             store=run.store,
@@ -73,7 +75,7 @@ def explain_run(
         ):
             if isinstance(done, Done):
                 bridges[done.task.case.id] = done.record["bridges"] if not done.failure else _failed(done)
-                listen(len(bridges), len(tasks))
+                listen(Explaining(len(bridges), len(tasks)))
     except KeyboardInterrupt:
         interrupted = True
     cases = tuple(_explained(record, bridges.get(record.case.id, {})) for record in run.cases)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from harness.engine.events import Event, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.engine.events import Event, Explaining, OutcomeReady, Planned, ProblemReady, Progressed
 from harness.report.text import count, duration, encodable, printable
 
 _LINE_EVERY = 0.1
@@ -28,6 +28,7 @@ class Tally:
     outcomes: int = 0
     outcomes_done: int = 0
     from_store: int = 0
+    explaining: Explaining | None = None
     case: str = ""
     trainings: dict[tuple[str, str], Progressed] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -44,6 +45,8 @@ class Tally:
             self.from_store += event.outcome.from_store
             self.case = event.case.id
             self.trainings.pop((event.case.id, event.outcome.subject), None)
+        elif isinstance(event, Explaining):
+            self.explaining, self.case = event, ""
         elif isinstance(event, Progressed):
             key = (event.case.id, event.subject)
             self.trainings.pop(key, None)  # so that the last one of which something was heard stands last
@@ -56,7 +59,9 @@ class Tally:
         return not self.outcomes_done and self.problems_done < self.problems
 
     def in_words(self) -> str:
-        """``problems 3 of 12`` or ``outcomes 80 of 756, 40 from the store; nsl step 1,200 of 3,000``."""
+        """``problems 3 of 12``; ``outcomes 80 of 756, 9 from the store; nsl step 12 of 300``; ``causes 4 of 9``."""
+        if self.explaining:
+            return f"causes {self.explaining.done:,} of {self.explaining.cases:,}"
         if self.preparing:
             return f"problems {self.problems_done:,} of {self.problems:,}"
         stored = f", {self.from_store:,} from the store" if self.from_store else ""
@@ -90,6 +95,8 @@ class Bar:
         """Brings the bar up to date. Problems count as much as outcomes: both are work."""
         case = encodable(tally.case, self._progress.console.encoding)
         total, done = tally.problems + tally.outcomes, tally.problems_done + tally.outcomes_done
+        if tally.explaining:  # a bar of its own: how many there are is known only now
+            total, done = tally.explaining.cases, tally.explaining.done
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task(case, total=total, words=tally.in_words())
@@ -122,6 +129,9 @@ class Lines:
         if share - self._said >= _LINE_EVERY or (share == 1.0 and self._said < 1.0):
             self._said = share
             self._say(f"{tally.in_words()} ({share:.0%})", tally)
+        elif tally.explaining:
+            if tally.explaining.done == tally.explaining.cases or time.monotonic() - self._last >= _LINE_SECONDS:
+                self._say(tally.in_words(), tally)
         elif tally.trainings and time.monotonic() - self._last >= _LINE_SECONDS:
             self._say(f"{tally.in_words()} in {encodable(tally.case, self._console.encoding)}", tally)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.engine.events import CaseJudged, Finished, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.engine.events import CaseJudged, Explaining, Finished, OutcomeReady, Planned, ProblemReady, Progressed
 from harness.report.progress import Tally
 from harness.report.summary import summary_text
 from harness.report.terminal import TerminalListener
@@ -134,6 +134,18 @@ def test_a_long_training_says_how_far_it_is_now_and_then(run, find, monkeypatch)
     assert len(lines) == 10
     assert lines[0] == "outcomes 0 of 10; cleverhans-v4 step 290 of 3,000 in alike[norm=linf] after 30 s"
     assert lines[-1] == "outcomes 0 of 10; cleverhans-v4 step 2,990 of 3,000 in alike[norm=linf] after 5 min 0 s"
+
+
+def test_while_causes_are_sought_their_number_is_told(monkeypatch):
+    now = [time.monotonic()]
+    monkeypatch.setattr("harness.report.progress.time.monotonic", lambda: now[0])
+    console = plain()
+    with TerminalListener(console) as listener:
+        for done in range(41):
+            listener.handle(Explaining(done, 40))
+            now[0] += 1
+    lines = console.file.getvalue().splitlines()
+    assert lines == ["causes 30 of 40 after 30 s", "causes 40 of 40 after 40 s"]
 
 
 def test_a_training_that_is_done_is_no_longer_spoken_of(find):
