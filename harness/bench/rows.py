@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,9 @@ class Row:
         section: what it belongs to.
         name: what was measured.
         values: one for each repetition, at least one.
-        unit: ``s``, ``ms``, ``MB``, or ``x`` for a ratio.
-        limit: the most that the median may be; ``None`` where nothing is demanded.
+        unit: ``s``, ``ms``, ``MB``, ``kB``, ``/s`` for a rate, or ``x`` for a ratio.
+        limit: what the median has to keep; ``None`` where nothing is demanded.
+        bound: whether the limit is the most that the median may be, or the least.
     """
 
     section: str
@@ -25,6 +26,7 @@ class Row:
     values: tuple[float, ...]
     unit: str
     limit: float | None = None
+    bound: Literal["<=", ">="] = "<="
 
     @property
     def median(self) -> float:
@@ -38,7 +40,9 @@ class Row:
     @property
     def holds(self) -> bool | None:
         """Whether the median keeps the limit; ``None`` where there is none."""
-        return None if self.limit is None else self.median <= self.limit
+        if self.limit is None:
+            return None
+        return self.median <= self.limit if self.bound == "<=" else self.median >= self.limit
 
     def to_json(self) -> dict[str, Any]:
         """The row as plain data."""
@@ -52,6 +56,7 @@ class Row:
             "max": high,
             "values": list(self.values),
             "limit": self.limit,
+            "bound": None if self.limit is None else self.bound,
             "holds": self.holds,
         }
 

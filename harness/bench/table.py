@@ -24,7 +24,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def _cells(row: Row) -> Sequence[str]:
     low, high = (figure(value, row.unit) for value in row.spread)
-    limit = "" if row.limit is None else f"<= {figure(row.limit, row.unit)}"
+    limit = "" if row.limit is None else f"{row.bound} {figure(row.limit, row.unit)}"
     verdict = {None: "", True: "holds", False: "DOES NOT HOLD"}[row.holds]
     return f"  {row.name}", figure(row.median, row.unit), low, high, limit, verdict
 
@@ -37,4 +37,4 @@ def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
 
 def figure(value: float, unit: str) -> str:
     """A value with its unit, to digits enough that value and limit do not look alike."""
-    return f"{value:.{1 if unit == 'MB' else 3}f} {unit}"
+    return f"{value:.{1 if unit in ('MB', '/s') else 3}f} {unit}"

@@ -13,6 +13,14 @@ def test_a_row_is_judged_by_its_median():
     assert Row("speed", "something", (1.2,), "x").holds is None
 
 
+def test_a_limit_may_be_the_least_that_is_demanded():
+    rows = [Row("rate", "enough", (1.8,), "x", 1.7, ">="), Row("rate", "too little", (1.6,), "x", 1.7, ">=")]
+    assert [row.holds for row in rows] == [True, False]
+    enough, too_little = table(rows).splitlines()[2:]
+    assert enough.split()[-4:] == [">=", "1.700", "x", "holds"]
+    assert too_little.endswith(">= 1.700 x  DOES NOT HOLD")
+
+
 def test_a_row_goes_into_the_file_with_all_of_its_values():
     assert Row("speed", "something", (2.0, 4.0), "s", 3.0).to_json() == {
         "section": "speed",
@@ -23,6 +31,7 @@ def test_a_row_goes_into_the_file_with_all_of_its_values():
         "max": 4.0,
         "values": [2.0, 4.0],
         "limit": 3.0,
+        "bound": "<=",
         "holds": True,
     }
 
