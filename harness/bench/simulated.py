@@ -1,0 +1,181 @@
+"""A run of very many cases whose subjects cost nothing: what is left is planning, scheduling, comparing and reporting.
+
+``python -m harness.bench.simulated FOLDER CASES FILE`` makes such a run in its own process and leaves the ``Stages`` in
+FILE. Scenario files, matrix, preparation, worker processes, store, comparisons, run folder and reports are those of any
+run. Only the call of the library is not made: in its place stands ``outcome_at_no_cost``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.bench.grid import PER_MODEL, SOURCE
+from harness.engine.events import Event, OutcomeReady
+from harness.engine.record import Run, save_run
+from harness.engine.run import Options, complete, execute
+from harness.engine.store import Store, write_atomically
+from harness.engine.work import Problem, compute_outcome
+from harness.engine.workers import Workers
+from harness.oracle.classification import classification
+from harness.oracle.metrics import describe
+from harness.report.write import write_reports
+from harness.scenario.matrix import MOST_CASES
+from harness.scenario.select import load_cases
+from harness.subjects.protocol import Environment
+from harness.vocabulary import Case, Outcome, plain
+
+SUBJECTS = ("nsl", "cleverhans-v4")
+"""Whose places are taken: two, so that every case has a comparison."""
+
+_MODELS = 10
+_EPSILONS = 5
+"""In the grid, for each combination of the other settings."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What a run took, stage by stage.
+
+    Attributes:
+        cases: how many there were.
+        seconds: by stage, in order: ``planning`` (scenario files to cases), ``preparing`` (weights and batches; the
+            workers start), ``computing`` (first outcome to last, with the comparisons), ``saving`` (the run folder) and
+            ``reporting`` (all reports).
+        megabytes: the most resident memory that the process had had at the end of each stage.
+        verdicts: how many comparisons came to each.
+    """
+
+    cases: int
+    seconds: Mapping[str, float]
+    megabytes: Mapping[str, float]
+    verdicts: Mapping[str, int]
+
+
+def write_scenarios(folder: Path, cases: int) -> list[Path]:
+    """Writes the grid with the same few models and ever more epsilons: models would have to be trained.
+
+    Args:
+        folder: in which to write the scenario files, of at most ``MOST_CASES`` cases each.
+        cases: how many, in thousands.
+
+    Raises:
+        ValueError: not in thousands.
+    """
+    each, rest = divmod(cases, _MODELS * PER_MODEL)
+    if rest or not each:
+        raise ValueError(f"a simulated run has its cases in thousands: {cases}")
+    text, most, written = SOURCE.read_text(encoding="utf-8"), MOST_CASES // (_MODELS * PER_MODEL), []
+    text = re.sub(r"(model\.init\.seed: )\[.*\]", rf"\g<1>{list(range(_MODELS))}", text)
+    epsilons = [round(0.0001 * (1 + index), 4) for index in range(each * _EPSILONS)]
+    for first in range(0, each, most):
+        chosen = epsilons[first * _EPSILONS : min(first + most, each) * _EPSILONS]
+        written.append(folder / f"simulated-{first // most:03d}.yaml")
+        changed = re.sub(r"(attack\.epsilon: )\[.*\]", rf"\g<1>{chosen}", text)
+        write_atomically(written[-1], changed.encode())
+    return written
+
+
+class WorkersAtNoCost(Workers):
+    """Worker processes in which no library is called for an outcome."""
+
+    def submit(
+        self, environment: Environment, function: Callable[..., Any], *arguments: Any, workers: int, timeout: float
+    ) -> Future:
+        """See ``Workers.submit``."""
+        if function is compute_outcome:
+            function = outcome_at_no_cost
+        return super().submit(environment, function, *arguments, workers=workers, timeout=timeout)
+
+
+def outcome_at_no_cost(store_root: Path, case: Case, problem: Problem, subject: str) -> dict[str, Any]:
+    """An outcome of a case as ``compute_outcome`` returns one, arrays and all, but out of a single addition.
+
+    Under linf both subjects return the same; else they differ in last bits, as the libraries do. Runs in a worker.
+    """
+    arrays = _batch(store_root, problem.batch)
+    x, labels, epsilon, norm = arrays["input/x"], arrays["labels"], case.attack["epsilon"], case.attack["norm"]
+    step = np.float32(epsilon) if norm == "linf" else np.float32(epsilon) / np.sqrt(np.float32(x[0].size))
+    adversarial = np.where(x > 0.5, x - step, x + step)
+    if norm != "linf" and subject != SUBJECTS[0]:
+        adversarial = np.nextafter(adversarial, np.float32(1))
+    output = np.eye(problem.classes, dtype=np.float32)[labels]
+    figures = classification(output, labels, kind="logits")
+    settings = {
+        "epsilon": epsilon,
+        "norm": norm,
+        "labels": case.attack["labels"],
+        "clip": case.attack["clip"],
+        "loss": "cross-entropy",
+        "loss_reduction": "mean",
+        "feature_mask": None,
+        "dtype": "float32",
+    }
+    digest = Store(store_root).put_arrays({"adversarial/x": adversarial})
+    summary = {**describe({"x": x}, {"x": adversarial}), "clean": figures, "adversarial": figures}
+    return plain(Outcome(subject, "ok", settings=settings, defaulted=("loss",), arrays=digest, summary=summary))
+
+
+@functools.lru_cache(maxsize=16)
+def _batch(store_root: Path, digest: str) -> dict[str, np.ndarray]:
+    return Store(store_root).get_arrays(digest)
+
+
+def simulate(folder: Path, cases: int) -> Stages:
+    """Makes the run in this process and returns what it took. Its scenarios, store and run folder lie in the folder."""
+    clock = _Clock()
+    files = write_scenarios(folder / "scenarios", cases)
+    selected = load_cases(files, subjects=SUBJECTS)
+    clock.ends("planning")
+    run = _run(selected, Options(folder / "store"), clock)
+    clock.ends("computing")
+    saved = save_run(run, folder / "run")
+    verdicts = run.totals["verdicts"]
+    del run
+    clock.ends("saving")
+    write_reports(saved, folder / "run")
+    clock.ends("reporting")
+    return Stages(len(selected), clock.seconds, clock.megabytes, verdicts)
+
+
+def _run(cases: Sequence[Case], options: Options, clock: _Clock) -> Run:
+    workers = WorkersAtNoCost()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, OutcomeReady) and "preparing" not in clock.seconds:
+            clock.ends("preparing")
+
+    try:
+        return replace(complete(execute(cases, options, shared=workers), listen))
+    finally:
+        workers.close()
+
+
+class _Clock:
+    """Seconds of one stage after another, and the memory at its end."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.megabytes: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def ends(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage], self._since = now - self._since, now
+        self.megabytes[stage] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+if __name__ == "__main__":
+    where, number, file = sys.argv[1:]
+    write_atomically(Path(file), json.dumps(asdict(simulate(Path(where), int(number)))).encode())
