@@ -123,7 +123,7 @@ def bridge_key(case: Case, *, identity: Mapping[str, str], pairs: Any) -> str:
     )
 
 
-_NO_PART_OF_BRIDGES = ("cause", "repro", "reduce", "differences", "pages")
+_NO_PART_OF_BRIDGES = ("cause", "repro", "reduce", "differences", "pages", "proposals")
 """How the names of files of ``explain/`` begin that no bridge comes out of."""
 
 

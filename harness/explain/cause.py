@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 Nature = Literal["default", "convention", "arithmetic", "missing feature", "defect", "measurement"]
 
+ONE_SIDE = "as on one side"
+"""Of a setting: what one of the two sides used, told to both."""
+
 NATURES: Mapping[Nature, str] = {
     "default": "what holds when the user says nothing",
     "convention": "a choice between forms that are all right",
@@ -98,7 +101,9 @@ class Cause:
         nature: see ``NATURES``.
         libraries: what each library does.
         matters: when it matters, and how much.
-        alike: how to set the libraries alike.
+        alike: how to set the libraries alike; the first sentence is the shortest way, which reports show.
+        settings: of a scenario, dotted name to value as a file has it (``None``: left out), that make the cause vanish
+            when both sides are told them; ``ONE_SIDE`` for what one side used. Empty where there are none.
         isolation: where it is measured; None for what no shipped scenario can have.
         option: what stands for it in ``harness.reference``, as ``Class.field`` or ``function``; empty where nothing
             does.
@@ -112,6 +117,12 @@ class Cause:
     alike: str
     isolation: Isolation | None
     option: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shortest_way(self) -> str:
+        """The first sentence of ``alike``, without its full stop."""
+        return self.alike.partition(". ")[0].removesuffix(".")
 
     @property
     def scenario(self) -> str:

@@ -33,6 +33,7 @@ CAUSES = (
         ),
         isolation=Isolation("small-gradients", {"attack.norm": "l2"}),
         option="mean_over_batch",
+        settings={"attack.loss_reduction": "sum"},
     ),
     Cause(
         code="nonfinite-gradient",
@@ -87,6 +88,7 @@ CAUSES = (
         ),
         alike="Give y= to both.",
         isolation=Isolation("tied-predictions"),
+        settings={"attack.labels": "given"},
     ),
     Cause(
         code="l2-form",

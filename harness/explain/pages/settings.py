@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.explain.cause import Cause, Isolation, cleverhans_3, cleverhans_4, nsl
+from harness.explain.cause import ONE_SIDE, Cause, Isolation, cleverhans_3, cleverhans_4, nsl
 
 CAUSES = (
     Cause(
@@ -36,6 +36,7 @@ CAUSES = (
         ),
         isolation=Isolation("default-labels", {"attack.norm": "linf", "model.pretrain.epochs": 1}),
         option="TrainingAttack.labels",
+        settings={"attack.labels": "given"},
     ),
     Cause(
         code="output-kind",
@@ -71,6 +72,7 @@ CAUSES = (
         ),
         isolation=Isolation("probabilities-taken-for-logits", {"attack.norm": "linf"}),
         option="fast_gradient_method",
+        settings={"attack.loss": "cross_entropy"},
     ),
     Cause(
         code="epsilon",
@@ -95,6 +97,7 @@ CAUSES = (
         alike="State it to both: adv_step_size= to NSL, eps= to CleverHans, in units of x.",
         isolation=Isolation("default-epsilon"),
         option="TrainingAttack.epsilon",
+        settings={"attack.epsilon": ONE_SIDE},
     ),
     Cause(
         code="norm",
@@ -119,6 +122,7 @@ CAUSES = (
         alike="State it to both: adv_grad_norm='infinity', 'l2' or 'l1' to NSL; norm= (3.1.0: ord=) np.inf, 2 or 1.",
         isolation=Isolation("default-norm"),
         option="TrainingAttack.norm",
+        settings={"attack.norm": ONE_SIDE},
     ),
     Cause(
         code="clip",
@@ -154,6 +158,7 @@ CAUSES = (
         ),
         isolation=Isolation("clipping"),
         option="TrainingAttack.clip",
+        settings={"attack.clip": ONE_SIDE},
     ),
     Cause(
         code="feature-mask",
@@ -214,5 +219,6 @@ CAUSES = (
         ),
         alike="Run the attack in float32 on both sides; under linf 3.1.0 and NSL agree in float64, too.",
         isolation=Isolation("double-precision"),
+        settings={"attack.dtype": "float32"},
     ),
 )

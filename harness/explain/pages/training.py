@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from harness.explain.cause import Cause, Isolation, cleverhans_3, cleverhans_4, nsl
+from harness.explain.cause import ONE_SIDE, Cause, Isolation, cleverhans_3, cleverhans_4, nsl
 
 _ONE_MODEL_CALL = "calls model_fn(x); the mode is what the callable makes of it, in Keras inference"
+_INFERENCE = {"training.mode": "inference", "training.attack_mode": "inference"}
 
 CAUSES = (
     Cause(
@@ -32,6 +33,7 @@ CAUSES = (
         alike="With NSL's multiplier m give CleverHans adv_coeff = m / (1 + m); a factor is left, see learning-rate.",
         isolation=Isolation("step-default-weighting"),
         option="TrainingObjective.adversarial",
+        settings={"training.weighting": ONE_SIDE, "training.match_scale": True},
     ),
     Cause(
         code="learning-rate",
@@ -58,6 +60,7 @@ CAUSES = (
             "RMSprop leave the rate alone."
         ),
         isolation=Isolation("law-without-the-factor"),
+        settings={"training.match_scale": True},
     ),
     Cause(
         code="gradient-flow",
@@ -120,6 +123,7 @@ CAUSES = (
             "trained-with-batch-normalisation", {"training.mode": "training"}, beside=("batch-statistics",)
         ),
         option="TrainingAttack.training",
+        settings=_INFERENCE,
     ),
     Cause(
         code="batch-statistics",
@@ -147,6 +151,7 @@ CAUSES = (
         alike="Freeze them on both sides, or with CleverHans 3.1.0 put the updates of the layers into UPDATE_OPS.",
         isolation=Isolation("step-training-mode", {"training.mode": "inference", "training.attack_mode": "training"}),
         option="TrainingObjective.statistics",
+        settings=_INFERENCE,
     ),
     Cause(
         code="label-smoothing",
@@ -174,6 +179,7 @@ CAUSES = (
         ),
         isolation=Isolation("step-label-smoothing", {"attack.norm": "linf"}),
         option="TrainingAttack.loss_fn",
+        settings={"training.smoothing": None},
     ),
     Cause(
         code="sample-weights",
@@ -195,6 +201,7 @@ CAUSES = (
         ),
         alike="With CleverHans 3.1.0 write the weighted loss around the attack instead of using CrossEntropy.",
         isolation=Isolation("step-sample-weights"),
+        settings={"training.sample_weights": None},
     ),
     Cause(
         code="regularization",
@@ -269,5 +276,6 @@ CAUSES = (
         ),
         alike="No seed makes them alike. To compare steps, run the model in inference mode or leave dropout out.",
         isolation=Isolation("step-dropout", {"training.mode": "training"}),
+        settings=_INFERENCE,
     ),
 )
