@@ -79,12 +79,13 @@ def _through_wrapper(
 
     wrapper = _wrapper(nsl, models.build(dtype=batch.dtype), models.output, batch, attack, training)
     wrapper.compile(optimizer=tf.keras.optimizers.SGD(0.0), loss=_loss(models.output, attack, training))
-    losses = wrapper_losses(
-        wrapper.test_on_batch(_features(batch, training), return_dict=True)
-        if training.get("mode", "inference") == "inference"
-        else wrapper.train_on_batch(_features(batch, training), return_dict=True),
-        wrapper.adv_config.multiplier,
-    )
+    features = _features(batch, training)
+    if training.get("mode", "inference") == "inference":
+        _make_metrics(wrapper, features)
+        figures = wrapper.test_on_batch(features, return_dict=True)
+    else:
+        figures = wrapper.train_on_batch(features, return_dict=True)
+    losses = wrapper_losses(figures, wrapper.adv_config.multiplier)
     return {
         name: float(value) if np.isfinite(value) else None
         for name, value in (("clean", losses.clean), ("adversarial", losses.adversarial), ("total", losses.total))
@@ -115,8 +116,14 @@ def trainer(models: Models, example: Batch, attack: Mapping[str, Any], training:
         regularization="added" if model.losses else None,
         statistics=statistics_of(model, "training"),
     )
+    _make_metrics(wrapper, _features(example, training))
+
     # What train_on_batch compiles and calls. It also makes a data set of every batch, which takes longer than the step.
-    step = tf.function(lambda features: wrapper.train_step((features,)), reduce_retracing=True)
+    @tf.function(reduce_retracing=True)
+    def step(features: Any) -> Any:
+        wrapper.reset_metrics()
+        return wrapper.train_step((features,))
+
     return NslTrainer(wrapper, step, KerasState(model, optimizer), training, settings, defaulted(attack, training))
 
 
@@ -139,7 +146,6 @@ class NslTrainer:
         """See ``Trainer.step``."""
         import tensorflow as tf
 
-        self.wrapper.reset_metrics()
         features = {name: tf.constant(array) for name, array in _features(batch, self.training).items()}
         figures = {name: figure.numpy() for name, figure in self.update(features).items()}
         return wrapper_losses(figures, self.wrapper.adv_config.multiplier)
@@ -147,6 +153,16 @@ class NslTrainer:
     def weights(self) -> list[np.ndarray]:
         """See ``Trainer.weights``."""
         return self.state.weights()
+
+
+def _make_metrics(wrapper: Any, features: Mapping[str, np.ndarray]) -> None:
+    """Has Keras make the variables of the metrics. It does so at the first step; a compiled one is then traced twice.
+
+    A step of evaluation, which changes neither weights nor statistics.
+    """
+    import tensorflow as tf
+
+    wrapper.test_step(({name: tf.constant(array) for name, array in features.items()},))
 
 
 def wrapper_losses(figures: Mapping[str, float], multiplier: float) -> Losses:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -111,9 +111,10 @@ def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], train
     generator = np.random.default_rng(0)
     exactly = result.loss_arrays | result.gradient_arrays
     furthest = dict.fromkeys(exactly, 0.0)
+    rough = _Nudged(models, generator)
     for _ in range(_DRAWS):
         nudged = dataclasses.replace(single, inputs={n: nudge(a, generator) for n, a in single.inputs.items()})
-        drawn = evidence(practice, _Nudged(models, generator), nudged)
+        drawn = evidence(practice, rough, nudged)
         for name, value in (drawn.loss_arrays | drawn.gradient_arrays).items():
             furthest[name] = max(furthest[name], float(np.abs(value - exactly[name]).max(initial=0.0)))
     return dataclasses.replace(
@@ -136,24 +137,29 @@ class _DoubleTrainer(ReferenceTrainer):
 
 
 class _Nudged:
-    """The problem's models with weights of which each is moved by one unit in the last place."""
+    """The problem's models with weights of which each is moved by one unit in the last place, anew at every request."""
 
     def __init__(self, models: Models, generator: np.random.Generator):
         self._models, self._generator = models, generator
+        self._kept: dict[str, tuple[Any, list[np.ndarray]]] = {}
         self.output, self.declared = models.output, models.declared
 
     def get(self, *, dtype: str = "float32", output: str | None = None) -> Any:
-        return self.build(dtype=dtype)
+        return self._moved("model", lambda: self._models.build(dtype=dtype))
 
     def build(self, *, dtype: str = "float32") -> Any:
-        return self._moved(self._models.build(dtype=dtype))
+        return self.get(dtype=dtype)
 
     def build_before(self, *, dtype: str = "float32") -> Any:
-        before = self._models.build_before(dtype=dtype)
-        return before if before is None else self._moved(before)
+        return self._moved("before", lambda: self._models.build_before(dtype=dtype))
 
-    def _moved(self, model: Any) -> Any:
-        model.set_weights([nudge(array, self._generator) for array in model.get_weights()])
+    def _moved(self, name: str, build: Callable[[], Any]) -> Any:
+        if name not in self._kept:  # to build one takes longer than the step
+            built = build()
+            self._kept[name] = built, [] if built is None else built.get_weights()
+        model, weights = self._kept[name]
+        if model is not None:
+            model.set_weights([nudge(array, self._generator) for array in weights])
         return model
 
 
