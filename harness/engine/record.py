@@ -122,6 +122,12 @@ def arrays_of(outcome: Outcome) -> list[str]:
     return [*own, *([outcome.summary["evaluation"]["arrays"]] if "evaluation" in outcome.summary else [])]
 
 
+def pictures_of_steps(comparison: Comparison) -> list[str]:
+    """Hash of the arrays that hold what each step of a comparison's bridge does to a picture; at most one."""
+    pictures = comparison.metrics.get("bridge", {}).get("pictures")
+    return [pictures["arrays"]] if pictures else []
+
+
 def by_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The arrays named ``prefix/NAME``, by ``NAME``."""
     return {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
@@ -137,6 +143,7 @@ def save_run(run: Run, folder: Path) -> Run:
     for record in run.cases:
         named.update(record.identity.values())
         named.update(digest for outcome in record.outcomes for digest in arrays_of(outcome))
+        named.update(digest for one in record.comparisons for digest in pictures_of_steps(one))
     for digest in named:
         _link_or_copy(source.path_of(digest), target.path_of(digest))
     write_atomically(folder / "run.json", (json.dumps(_to_json(run), indent=1, allow_nan=False) + "\n").encode())
@@ -212,12 +219,19 @@ def _case_record(body: dict[str, Any]) -> CaseRecord:
     return CaseRecord(
         case,
         identity,
-        tuple(Outcome(**{**one, "defaulted": tuple(one["defaulted"])}) for one in outcomes),
-        tuple(
-            Comparison(**{**one, "verdict": Verdict(one["verdict"]), "causes": tuple(one["causes"])})
-            for one in comparisons
-        ),
+        tuple(map(outcome_of, outcomes)),
+        tuple(map(comparison_of, comparisons)),
     )
+
+
+def outcome_of(body: Mapping[str, Any]) -> Outcome:
+    """An outcome from its JSON values."""
+    return Outcome(**{**body, "defaulted": tuple(body["defaulted"])})
+
+
+def comparison_of(body: Mapping[str, Any]) -> Comparison:
+    """A comparison from its JSON values."""
+    return Comparison(**{**body, "verdict": Verdict(body["verdict"]), "causes": tuple(body["causes"])})
 
 
 def take_weights(run: Run, cases: Sequence[Case], store: Store) -> dict[str, str]:

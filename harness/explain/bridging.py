@@ -14,6 +14,7 @@ from harness.engine.record import by_prefix
 from harness.engine.store import Store
 from harness.engine.work import Problem, in_hand, in_one_line
 from harness.explain.bridge import MOST_SETTINGS, Distance, attribution, span
+from harness.explain.step_pictures import StepPictures
 from harness.oracle.verdicts import Tolerance, judge, sentence
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.stances.attacks import Attacks, Result
@@ -39,9 +40,14 @@ def build_bridges(
     pairs: Sequence[tuple[str, str]],
     tolerance: Tolerance,
 ) -> dict[str, Any]:
-    """The bridges of a case. Returns its record: ``bridges``, by ``left|right``, each as ``_Case.bridge`` has it."""
+    """The bridges of a case.
+
+    Returns:
+        Its record: ``bridges``, by ``left|right``, each as ``_Case.bridge`` has it; ``arrays``, of their pictures.
+    """
     built = _Case(store_root, case, problem, outcomes, tolerance)
-    return {"bridges": {f"{left}|{right}": built.bridge(left, right) for left, right in pairs}}
+    bridges = {f"{left}|{right}": built.bridge(left, right) for left, right in pairs}
+    return built.pictures.kept(bridges, Store(store_root))
 
 
 class _Case:
@@ -55,6 +61,7 @@ class _Case:
         self._inputs = by_prefix(arrays, "input") if case.kind == "perturbation" else {}
         self._sides = {name: side_of(outcome, store.get_arrays) for name, outcome in outcomes.items()}
         self._ends: dict[str, tuple[str, str]] = {}
+        self.pictures = StepPictures(self._inputs)
         self._stances: Attacks | Steps
         if case.kind == "perturbation":
             self._stances = Attacks(models, batch)
@@ -102,6 +109,7 @@ class _Case:
         real = [self._scaled(self._sides[name]) for name in (left, right)]
         gaps = [distance(one, end).l2 for one, end in zip(real, (bridged.results[0], bridged.results[-1]), strict=True)]
         found = attribution(bridged, distance, remainder=sum(gaps), whole=distance(*real).l2)
+        found |= self.pictures.of(stances, found, self._stances.result)
         return _by_draws(found) if drawn else found
 
     def _end(self, name: str, stance: Stance) -> tuple[str, str]:

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from harness.engine.record import CaseRecord, Run
+from harness.explain.step_pictures import is_image
 from harness.report.matrix import pair_of
 from harness.report.png import data_uri, diverging_levels, grey_levels
 from harness.vocabulary import HarnessError, Verdict
 
 EXAMPLES = 4
 """Examples of a batch that are drawn: those on which the subjects differ most."""
-
-LARGEST_SIDE = 64
-"""Images with a longer side are not drawn: scaled down, they would hide what differs."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +96,6 @@ def pictures_of(run: Run, record: CaseRecord) -> Pictures:
         images = {who: _image(one[name][chosen]) for who, one in adversarial.items()}
         sheets.append(_sheet(name, _image(x[chosen]), images, pairs, chosen, labels))
     return Pictures(tuple(sheets))
-
-
-def is_image(array: np.ndarray) -> bool:
-    """Whether a batch holds grey images: ``(batch, height, width, 1)``, small enough to be drawn as they are."""
-    if array.ndim != 4 or array.shape[-1] != 1:
-        return False
-    return min(array.shape[1:3]) > 1 and max(array.shape[1:3]) <= LARGEST_SIDE
 
 
 def _image(array: np.ndarray) -> np.ndarray:

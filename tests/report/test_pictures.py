@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.explain.step_pictures import is_image
 from harness.report.html import html
-from harness.report.pictures import EXAMPLES, is_image, pictures_of
+from harness.report.pictures import EXAMPLES, pictures_of
 from harness.report.png import LEVELS, NONFINITE, data_uri, diverging_levels, grey_levels, palette
 
 
