@@ -10,13 +10,17 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.vocabulary import FORMAT_VERSION, HarnessError, canonical_json
+
+_SIGNATURE = b',"sha256":"%s"}'
+"""The end of a record: its checksum comes last in canonical JSON."""
 
 _ABANDONED_AFTER = 3600.0
 """Seconds after which a file that is still half-written has no writer any more."""
@@ -68,6 +72,32 @@ def alone_in(folder: Path) -> Iterator[None]:
         os.close(lock)  # so does the system, however the process ends
 
 
+RUNNING = "running"
+"""Folder of the store with a locked file for each run that goes on."""
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keeps a new file there and locked; the system unlocks it however the process ends.
+
+    Raises:
+        CannotWriteError: when there can be no such file.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_CREAT | os.O_RDONLY)
+    except OSError as error:
+        raise CannotWriteError(f"{path} cannot be written: {error.strerror or error}.") from error
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        os.close(lock)
+
+
 def must_be_writable(folder: Path) -> None:
     """Raises ``CannotWriteError`` when a run folder is none that can be written to: better now than after hours."""
     try:
@@ -85,6 +115,9 @@ def store_folder(report_dir: Path) -> Path:
 class Store:
     """A folder of arrays by content and of records by key. Several processes may share it.
 
+    The time of a record's file is that of its last use, arrays live as long as a record names them, and ``hold`` says
+    that a run goes on: so ``harness.engine.store_care`` knows what may go.
+
     Attributes:
         root: the folder.
         damaged: files found that are not what was written, to be said and made anew; each comes once.
@@ -94,6 +127,20 @@ class Store:
         self.root = root
         self.damaged: list[Path] = []
         self._discarded: set[Path] = set()
+        self._held: contextlib.ExitStack | None = None
+
+    def hold(self) -> None:
+        """From now until this process or object ends, nothing is pruned that is used or written.
+
+        Raises:
+            CannotWriteError: when the folder cannot be written to.
+        """
+        if self._held is None:
+            stack = contextlib.ExitStack()
+            with alone_in(self.root):  # not while another process prunes
+                stack.enter_context(held(self.root / RUNNING / f"{os.getpid()}-{time.time_ns()}"))
+            self._held = stack
+            weakref.finalize(self, stack.close)
 
     def sweep(self) -> None:
         """Removes what writers left half-written that were killed long ago; nothing ever reads it."""
@@ -147,9 +194,11 @@ class Store:
         """
         path = self._record_path(kind, key)
         try:
-            body = json.loads(path.read_bytes())
-            checksum = body.pop("sha256")
-            if hashlib.sha256(canonical_json(body).encode()).hexdigest() != checksum:
+            content = path.read_bytes()
+            body = json.loads(content)
+            # What was written is the canonical JSON, so the checksum is of what stands before it.
+            unsigned = content[: -len(_SIGNATURE % body["sha256"].encode())] + b"}"
+            if hashlib.sha256(unsigned).hexdigest() != body["sha256"]:
                 raise ValueError(path)
             if body["format_version"] != FORMAT_VERSION:
                 return None
@@ -158,14 +207,38 @@ class Store:
         except OSError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            self._discard(path)
+            self.discard(path)
             return None
-        if digest and not has_content(self.path_of(digest), digest):
-            self._discard(self.path_of(digest))
+        if digest and not self.has_arrays(digest):
             return None
+        with contextlib.suppress(OSError):  # a store that can only be read
+            os.utime(path)
         return record
 
-    def _discard(self, path: Path) -> None:
+    def has_arrays(self, digest: str, stamp: Sequence[int] | None = None) -> bool:
+        """Whether the arrays of a hash are there and undamaged; what is damaged is taken away and noted.
+
+        Args:
+            digest: their hash.
+            stamp: what ``stamp`` said of the file when its content was right. While that is so the content is not
+                read; a disk that loses bits by itself is found out by ``get_arrays``.
+        """
+        if stamp is not None and self.stamp(digest) == list(stamp):
+            return True
+        if has_content(self.path_of(digest), digest):
+            return True
+        self.discard(self.path_of(digest))
+        return False
+
+    def stamp(self, digest: str) -> list[int] | None:
+        """Size in bytes and time of the last change in nanoseconds of the file of arrays; ``None`` without one."""
+        try:
+            status = self.path_of(digest).stat()
+        except OSError:
+            return None
+        return [status.st_size, status.st_mtime_ns]
+
+    def discard(self, path: Path) -> None:
         """A damaged file, or one that is missing though a record names it."""
         if path not in self._discarded:  # several records may name the same arrays
             self._discarded.add(path)
