@@ -15,7 +15,7 @@ from harness.vocabulary import HarnessError, is_own
 if TYPE_CHECKING:
     from harness.engine.conformance import Conformance
     from harness.engine.run import Options
-    from harness.engine.workers import Workers
+    from harness.engine.workers import Pool
     from harness.vocabulary import Case
 
 
@@ -77,7 +77,7 @@ def _conform(
     known: dict[str, str],
     report_dir: Path,
     options: Options,
-    workers: Workers,
+    workers: Pool,
 ) -> int:
     from harness.cli.github import add_to_summary
     from harness.engine.conformance import as_expected, conformance, questions
@@ -101,7 +101,7 @@ def _conform(
     return 130 if finished.interrupted else exit_status(result)
 
 
-def _settled(cases: Sequence[Case], like: str, options: Options, workers: Workers) -> list[Case]:
+def _settled(cases: Sequence[Case], like: str, options: Options, workers: Pool) -> list[Case]:
     """The cases, with the labels stated that ``like`` takes where a scenario leaves them to it."""
     from harness.engine.conformance import with_labels_stated
     from harness.engine.run import complete, execute
@@ -116,7 +116,7 @@ def _settled(cases: Sequence[Case], like: str, options: Options, workers: Worker
     return [with_labels_stated(case, of_like[case.id]) if case.id in of_like else case for case in cases]
 
 
-def _described(subject: str, options: Options, workers: Workers) -> dict[str, Any]:
+def _described(subject: str, options: Options, workers: Pool) -> dict[str, Any]:
     """The kinds of cases that the subject can be asked, and which other one has its signature."""
     from typing import get_args
 

@@ -11,7 +11,7 @@ from typing import Any
 from pebble import ProcessExpired
 
 from harness.engine.schedule import death_of
-from harness.engine.workers import Workers
+from harness.engine.workers import Pool
 from harness.subjects.own_source import describe
 from harness.subjects.protocol import Unavailable
 from harness.subjects.registry import load_subject
@@ -41,7 +41,7 @@ def describe_subjects(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def describe_own_subjects(
-    names: Iterable[str], workers: Workers, *, limits: Mapping[str, int], timeout: float
+    names: Iterable[str], workers: Pool, *, limits: Mapping[str, int], timeout: float
 ) -> dict[str, dict[str, Any]]:
     """The same of the users' own among these subjects, with what ``harness.subjects.own_source.describe`` finds out.
 
@@ -71,7 +71,7 @@ def describe_own_subjects(
     return described
 
 
-def _answer(name: str, future: Future, workers: Workers, timeout: float) -> dict[str, Any]:
+def _answer(name: str, future: Future, workers: Pool, timeout: float) -> dict[str, Any]:
     try:
         return future.result()
     except FutureTimeoutError:

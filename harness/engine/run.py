@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,12 +15,13 @@ from harness.engine import fingerprint
 from harness.engine.comparing import compare_case
 from harness.engine.describe import describe_own_subjects, describe_subjects
 from harness.engine.events import CaseJudged, Damaged, Event, Finished, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.engine.judged import get_judged, judged_keys, keep_judged
 from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problem_of
 from harness.engine.record import CaseRecord, Run, take_weights
-from harness.engine.schedule import Ahead, Done, run_tasks, worker_limits
+from harness.engine.schedule import Ahead, Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.work import Problem
-from harness.engine.workers import Workers, share_of_memory
+from harness.engine.workers import Pool, Workers, share_of_memory, worker_limits
 from harness.oracle.verdicts import Tolerance
 from harness.subjects.protocol import Environment
 from harness.subjects.registry import load_subject
@@ -52,12 +54,12 @@ class Options:
     against: str | None = None
     weights_of: Run | None = None
 
-    def start_workers(self) -> Workers:
+    def start_workers(self) -> Pool:
         """Workers for runs with these options; whoever starts them closes them."""
         return Workers(memory=self.memory or share_of_memory(self.jobs))
 
 
-def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None = None) -> Generator[Event, None, None]:
+def execute(cases: Sequence[Case], options: Options, *, shared: Pool | None = None) -> Generator[Event, None, None]:
     """Runs the cases and yields what happens. The last event is ``Finished``, also after an interrupt.
 
     Args:
@@ -75,9 +77,10 @@ def execute(cases: Sequence[Case], options: Options, *, shared: Workers | None =
     records: dict[str, CaseRecord] = {}
     workers = shared or options.start_workers()
     interrupted = False
+    store.hold()
     store.sweep()
     try:
-        limits = worker_limits(_environments(cases, subjects), options.jobs)
+        limits = worker_limits(Counter(one.name for one in _environments(cases, subjects)), options.jobs)
         subjects |= describe_own_subjects(subjects, workers, limits=limits, timeout=options.timeout)
         problems = yield from _prepare(cases, subjects, store, workers, options)
         for event in _compute(cases, problems, subjects, store, workers, options):
@@ -124,7 +127,7 @@ def _prepare(
     cases: Sequence[Case],
     subjects: Mapping[str, Mapping[str, Any]],
     store: Store,
-    workers: Workers,
+    workers: Pool,
     options: Options,
 ) -> Generator[Event, None, dict[str, Problem]]:
     """Gets the weights and the batch of every case. Returns the problems by case id."""
@@ -150,11 +153,9 @@ def _prepare(
     return {case.id: problem_of(case, records, weights=given.get(case.id)) for case in cases}
 
 
-def _warm_up(
-    cases: Sequence[Case], subjects: Mapping[str, Mapping[str, Any]], workers: Workers, options: Options
-) -> None:
+def _warm_up(cases: Sequence[Case], subjects: Mapping[str, Mapping[str, Any]], workers: Pool, options: Options) -> None:
     environments = _environments(cases, subjects)
-    limits = worker_limits(environments, options.jobs)
+    limits = worker_limits(Counter(environment.name for environment in environments), options.jobs)
     for environment in {environment.name: environment for environment in environments}.values():
         workers.warm_up(environment, workers=limits[environment.name], timeout=options.timeout)
 
@@ -170,39 +171,59 @@ def _compute(
     problems: Mapping[str, Problem],
     subjects: Mapping[str, Mapping[str, Any]],
     store: Store,
-    workers: Workers,
+    workers: Pool,
     options: Options,
 ) -> Iterator[Event]:
-    """Gets every outcome, and compares a case once it has all of its own."""
-    outcomes: dict[str, dict[str, Outcome]] = {case.id: {} for case in cases}
-    for found in _all_outcomes(cases, problems, subjects, store, workers, options):
+    """Gets every outcome, and compares a case once it has all of its own; or takes it as an earlier run judged it."""
+    tasks = outcome_tasks(cases, problems, subjects, store.root)
+    keys = judged_keys(tasks, problems, options.tolerance, against=options.against)
+    rest = []
+    for case in cases:
+        known = (
+            None if options.fresh or case.id not in keys else get_judged(store, keys[case.id], case, problems[case.id])
+        )
+        if known is None:
+            rest.append(case)
+            continue
+        yield from (OutcomeReady(case, outcome) for outcome in known.outcomes)
+        yield CaseJudged(known)
+    outcomes: dict[str, dict[str, Outcome]] = {case.id: {} for case in rest}
+    tasks = [task for task in tasks if task.case.id in outcomes]
+    for found in _all_outcomes(rest, tasks, problems, subjects, store, workers, options):
         if isinstance(found, Progressed | Damaged):
             yield found
             continue
-        case, outcome = found
+        case, outcome, stored = found
         yield OutcomeReady(case, outcome)
         arrived = outcomes[case.id]
         arrived[outcome.subject] = outcome
+        if not stored:
+            keys.pop(case.id, None)
         if len(arrived) == len(case.subjects):
             comparisons = compare_case(
                 store, case, problems[case.id].batch, arrived, options.tolerance, against=options.against
             )
             ordered = tuple(arrived[name] for name in case.subjects)
-            yield CaseJudged(CaseRecord(case, problems[case.id].identity, ordered, comparisons))
+            record = CaseRecord(case, problems[case.id].identity, ordered, comparisons)
+            if case.id in keys:
+                keep_judged(store, keys[case.id], record)
+            yield CaseJudged(record)
 
 
 def _all_outcomes(
     cases: Sequence[Case],
+    tasks: Sequence[Task],
     problems: Mapping[str, Problem],
     subjects: Mapping[str, Mapping[str, Any]],
     store: Store,
-    workers: Workers,
+    workers: Pool,
     options: Options,
-) -> Iterator[tuple[Case, Outcome] | Progressed | Damaged]:
+) -> Iterator[tuple[Case, Outcome, bool] | Progressed | Damaged]:
+    """Every outcome with its case, and whether the store has it: what a failure left is tried again by the next run."""
     for case in cases:
         for name in case.subjects:
             if "unavailable" in subjects[name]:
-                yield case, Outcome(name, "error", reason=subjects[name]["unavailable"])
+                yield case, Outcome(name, "error", reason=subjects[name]["unavailable"]), False
     trained: dict[tuple[str, str], Outcome] = {}
 
     def evaluation(done: Done) -> Task | None:
@@ -212,7 +233,6 @@ def _all_outcomes(
             return None
         return evaluation_task(task.case, problems[task.case.id], task.subject, done.record["arrays"], store.root)
 
-    tasks = outcome_tasks(cases, problems, subjects, store.root)
     for done in _run(tasks, store, workers, options, then=evaluation):
         if isinstance(done, Ahead):
             yield Progressed(done.task.case, done.task.subject, done.step, done.steps)
@@ -223,23 +243,23 @@ def _all_outcomes(
         case, subject = done.task.case, done.task.subject
         if done.failure:
             whose = "its evaluation: " if done.task.kind == "evaluation" else ""
-            yield case, Outcome(subject, done.failure, reason=f"{whose}{done.reason}")
+            yield case, Outcome(subject, done.failure, reason=f"{whose}{done.reason}"), False
         elif done.task.kind == "evaluation":
             outcome = trained.pop((case.id, subject))
-            yield case, replace(outcome, summary={**outcome.summary, "evaluation": done.record})
+            yield case, replace(outcome, summary={**outcome.summary, "evaluation": done.record}), True
         else:
             outcome = Outcome(**{**done.record, "defaulted": tuple(done.record["defaulted"])})
             outcome = replace(outcome, from_store=done.from_store)
             if evaluation(done):
                 trained[case.id, subject] = outcome
             else:
-                yield case, outcome
+                yield case, outcome, True
 
 
 def _run(
     tasks: Sequence[Task],
     store: Store,
-    workers: Workers,
+    workers: Pool,
     options: Options,
     then: Callable[[Done], Task | None] = lambda done: None,
 ) -> Iterator[Done | Ahead | Damaged]:

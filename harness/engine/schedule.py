@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -17,9 +18,9 @@ from harness.engine import progress
 from harness.engine.events import Damaged
 from harness.engine.plan import Task
 from harness.engine.store import CannotWriteError, Store
+from harness.engine.waiting import Waiting
 from harness.engine.work import in_one_line
-from harness.engine.workers import Workers
-from harness.subjects.protocol import Environment
+from harness.engine.workers import Pool
 from harness.vocabulary import HarnessError
 
 
@@ -59,7 +60,7 @@ def run_tasks(
     tasks: Sequence[Task],
     *,
     store: Store,
-    workers: Workers,
+    workers: Pool,
     jobs: int,
     timeout: float,
     fresh: bool,
@@ -81,19 +82,21 @@ def run_tasks(
     Raises:
         CannotWriteError: when a worker or this process cannot write to the store.
     """
-    missing: list[Task] = []
+    missing = Waiting()
     running: dict[Future, Task] = {}
+    busy: Counter[str] = Counter()
     computed: set[str] = set()
-    repeated: list[Task] = []
+    repeated: set[tuple[str, str]] = set()
+    looked = time.monotonic()
 
-    def look_up(task: Task, place: int) -> Iterator[Done | Damaged]:
-        """What the store has of a task and of those that follow it; what it lacks is put in that place of the queue."""
+    def look_up(task: Task, put: Callable[[Task], None]) -> Iterator[Done | Damaged]:
+        """What the store has of a task and of those that follow it; what it lacks is put among those that wait."""
         # Two tasks may make the same one possible: subjects that agree bit for bit leave one model to evaluate.
         record = None if fresh and task.key not in computed else store.get_record(task.kind, task.key)
         while store.damaged:
             yield Damaged(store.damaged.pop())
         if record is None:
-            missing.insert(place, task)
+            put(task)
             return
         done = Done(task, record, from_store=True)
         yield done
@@ -102,47 +105,50 @@ def run_tasks(
     def follow(done: Done) -> Iterator[Done | Damaged]:
         task = then(done)
         if task is not None:
-            yield from look_up(task, 0)
+            yield from look_up(task, missing.put_first)
 
     for task in tasks:
-        yield from look_up(task, len(missing))
-    limits = worker_limits([task.environment for task in missing], jobs)
+        yield from look_up(task, missing.append)
+    limits = workers.limits(missing.counts(), jobs)
+
+    def has_room(environment: str) -> bool:
+        # One that follows may need an environment that none of the others does.
+        return busy[environment] < limits.setdefault(environment, 1)
 
     def start() -> None:
-        busy = Counter(task.environment.name for task in running.values())
-        for task in list(missing):
-            if len(running) >= jobs:
-                break
-            # One that follows may need an environment that none of the others does.
-            limit = limits.setdefault(task.environment.name, 1)
-            if busy[task.environment.name] < limit:
-                missing.remove(task)
-                busy[task.environment.name] += 1
-                _forget_progress(task, store)
-                future = workers.submit(
-                    task.environment,
-                    task.function,
-                    *task.arguments,
-                    workers=limit,
-                    timeout=timeout,
-                )
-                running[future] = task
+        # Never all of them: what waits in a pool is held there a second time, and a cluster carries it.
+        while len(running) < workers.window(jobs) and (task := missing.take(has_room)):
+            name = task.environment.name
+            busy[name] += 1
+            _forget_progress(task, store)
+            future = workers.submit(
+                task.environment, task.function, *task.arguments, workers=limits[name], timeout=timeout
+            )
+            running[future] = task
 
     start()
     while running:
         finished, _ = wait(running, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
-        for task in running.values():
-            told = progress.told(store.root, task.case.id, task.subject) if _tells_progress(task) else None
-            if told:
-                yield Ahead(task, *told)
+        if time.monotonic() - looked > _LOOK_EVERY:
+            looked = time.monotonic()
+            for task in running.values():
+                told = progress.told(store.root, task.case.id, task.subject) if _tells_progress(task) else None
+                if told:
+                    yield Ahead(task, *told)
         ended = [(running.pop(future), future) for future in finished]
+        busy.subtract(task.environment.name for task, _ in ended)
         # The system may end a worker that has no task; that costs no outcome, unless it does so again and again.
-        broken = [task for task, future in ended if _was_not_begun(future) and task not in repeated]
-        repeated += broken
-        missing[:0] = broken
+        broken = {
+            (task.kind, task.key): task
+            for task, future in ended
+            if _was_not_begun(future) and (task.kind, task.key) not in repeated
+        }
+        repeated.update(broken)
+        for task in reversed(broken.values()):
+            missing.put_first(task)
         start()  # before anything else: the workers compute while this process keeps and compares what they returned
         for task, future in ended:
-            if task in broken:
+            if (task.kind, task.key) in broken:
                 continue
             _forget_progress(task, store)
             done = _done(task, future, workers, timeout)
@@ -167,18 +173,7 @@ def _forget_progress(task: Task, store: Store) -> None:
         progress.forget(store.root, task.case.id, task.subject)
 
 
-def worker_limits(environments: Sequence[Environment], jobs: int) -> dict[str, int]:
-    """Workers for each environment by name: its share of the jobs by its share of the tasks, at least one.
-
-    Args:
-        environments: of each task.
-        jobs: how many tasks run at the same time.
-    """
-    counts = Counter(environment.name for environment in environments)
-    return {name: max(1, round(jobs * count / len(environments))) for name, count in counts.items()}
-
-
-def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
+def _done(task: Task, future: Future, workers: Pool, timeout: float) -> Done:
     try:
         return Done(task, future.result())
     except FutureTimeoutError:
@@ -193,7 +188,7 @@ def _done(task: Task, future: Future, workers: Workers, timeout: float) -> Done:
         return Done(task, {}, "error", in_one_line(error))
 
 
-def death_of(death: ProcessExpired, workers: Workers) -> str:
+def death_of(death: ProcessExpired, workers: Pool) -> str:
     """How a worker ended, and the last line that it wrote."""
     words = workers.last_words(death.pid)
     manner = workers.stopped_because(death.pid) or _manner(death.exitcode)

@@ -10,10 +10,10 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 from pebble import ProcessPool
@@ -38,6 +38,50 @@ def share_of_memory(jobs: int) -> int:
     with contextlib.suppress(OSError, ValueError):  # not in a container, or one without a limit ("max")
         machine = min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
     return max(_LEAST_MEMORY, machine * 4 // 5 // jobs)
+
+
+def worker_limits(counts: Mapping[str, int], jobs: int) -> dict[str, int]:
+    """Workers for each environment by name: its share of the jobs by its share of the tasks, at least one.
+
+    Args:
+        counts: how many tasks each environment has.
+        jobs: how many tasks run at the same time.
+    """
+    return {name: max(1, round(jobs * count / sum(counts.values()))) for name, count in counts.items()}
+
+
+class Pool(Protocol):
+    """Where tasks run: on workers of this machine (``Workers``) or of a cluster (``harness.engine.cluster``)."""
+
+    def submit(
+        self, environment: Environment, function: Callable[..., Any], *arguments: Any, workers: int, timeout: float
+    ) -> Future:
+        """See ``Workers.submit``."""
+        ...
+
+    def warm_up(self, environment: Environment, *, workers: int, timeout: float) -> None:
+        """See ``Workers.warm_up``."""
+        ...
+
+    def window(self, jobs: int) -> int:
+        """How many tasks to hand over before one comes back, of a run that asked for so many jobs."""
+        ...
+
+    def limits(self, counts: Mapping[str, int], jobs: int) -> dict[str, int]:
+        """How many tasks of each environment to hand over, by its name, from how many tasks it has."""
+        ...
+
+    def last_words(self, process: int | None) -> str:
+        """The last line that a worker wrote before it died, or nothing."""
+        ...
+
+    def stopped_because(self, process: int | None) -> str:
+        """Why a worker was stopped, other than for its time, or nothing."""
+        ...
+
+    def close(self) -> None:
+        """Ends what is running, at once."""
+        ...
 
 
 class Workers:
@@ -96,6 +140,14 @@ class Workers:
         """
         if environment.name not in self._pools:
             self.submit(environment, environment.begin, workers=workers, timeout=timeout)
+
+    def window(self, jobs: int) -> int:
+        """As many as there are jobs: whatever waits, waits in the starting process, in the order of the run."""
+        return jobs
+
+    def limits(self, counts: Mapping[str, int], jobs: int) -> dict[str, int]:
+        """See ``worker_limits``."""
+        return worker_limits(counts, jobs)
 
     def last_words(self, process: int | None) -> str:
         """The last line that a worker wrote before it died, or nothing."""

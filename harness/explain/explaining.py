@@ -16,7 +16,7 @@ from harness.engine.run import Options, complete, execute
 from harness.engine.schedule import Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.work import Problem
-from harness.engine.workers import Workers
+from harness.engine.workers import Pool
 from harness.explain.bridge import causes_of
 from harness.explain.bridging import build_bridges
 from harness.subjects.environments import TENSORFLOW_2
@@ -41,9 +41,7 @@ def execute_explained(
         return explain_run(run, options, workers, listen) if explain else run
 
 
-def explain_run(
-    run: Run, options: Options, workers: Workers, listen: Callable[[Event], None] = lambda event: None
-) -> Run:
+def explain_run(run: Run, options: Options, workers: Pool, listen: Callable[[Event], None] = lambda event: None) -> Run:
     """The run with causes for every divergence of kinds perturbation and loss.
 
     Each ``Comparison.causes`` is then ``{"code", "share"}``, the largest first, and ``metrics["bridge"]`` how they were

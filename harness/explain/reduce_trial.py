@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.engine.record import CaseRecord, Run, by_prefix
 from harness.engine.run import Options, complete, execute
-from harness.engine.workers import Workers
+from harness.engine.workers import Pool
 from harness.explain.reduce_draft import Draft, scenario_text, subjects_of
 from harness.scenario.cases import read_cases
 from harness.scenario.paths import Permissions
@@ -111,7 +111,7 @@ class Trials:
     """
 
     pair: tuple[str, str]
-    workers: Workers
+    workers: Pool
     options: Options
     permissions: Permissions
     folder: Path

@@ -16,7 +16,7 @@ from harness.engine.events import CaseJudged, Event, Finished
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
 from harness.engine.store import Store, must_be_writable, store_folder
-from harness.engine.workers import Workers
+from harness.engine.workers import Pool
 from harness.pytest_plugin.keys import RUNS
 from harness.report.grade import Grade, Grader
 from harness.scenario.select import load_cases
@@ -55,7 +55,7 @@ class Runs:
         jobs = max(1, (os.cpu_count() or 1) // shared.get("workercount", 1))
         store = store_folder(self._folder or config.rootpath / "reports" / "latest")
         self._options = Options(store=store, jobs=jobs)
-        self._workers: Workers | None = None
+        self._workers: Pool | None = None
         self._events: Generator[Event, None, None] | None = None
         self._begun = False
         self._pending: set[str] = set()

@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 from harness.engine.plan import Task
-from harness.engine.schedule import Done, run_tasks, worker_limits
+from harness.engine.schedule import Done, run_tasks
 from harness.engine.store import Store
-from harness.engine.workers import Workers
+from harness.engine.workers import Workers, worker_limits
 from harness.subjects.protocol import Environment
 
 
@@ -16,7 +16,6 @@ def do_nothing():
 
 
 PLAIN = Environment(name="plain", begin=do_nothing)
-OTHER = Environment(name="other", begin=do_nothing)
 LEAVE_A_MARK = "__import__('pathlib').Path({!r}).touch() or {{'arrays': ''}}"
 
 
@@ -61,6 +60,6 @@ def appears(path: Path) -> bool:
 
 
 def test_workers_are_shared_out_by_the_tasks_and_every_environment_has_one():
-    assert worker_limits([PLAIN] * 5 + [OTHER], 4) == {"plain": 3, "other": 1}
-    assert worker_limits([PLAIN] * 99 + [OTHER], 2) == {"plain": 2, "other": 1}
-    assert worker_limits([], 2) == {}
+    assert worker_limits({"plain": 5, "other": 1}, 4) == {"plain": 3, "other": 1}
+    assert worker_limits({"plain": 99, "other": 1}, 2) == {"plain": 2, "other": 1}
+    assert worker_limits({}, 2) == {}
