@@ -116,11 +116,11 @@ class Attacks:
         returned = self._returned(stance["dtype"])
         if stance["prediction-ties"] == "first" or not self._ties(stance["dtype"]):
             return returned.argmax(axis=1).astype(np.int32)
-        return shared_by_ties(returned)
+        return np.asarray(shared_by_ties(tied_classes(returned, output=self._models.output)))
 
     def _ties(self, dtype: str) -> bool:
-        returned = self._returned(dtype)
-        return bool(((returned == returned.max(axis=1, keepdims=True)).sum(axis=1) != 1).any())
+        tied = np.asarray(tied_classes(self._returned(dtype), output=self._models.output))
+        return bool((tied.sum(axis=1) != 1).any())
 
     def _returned(self, dtype: str) -> np.ndarray:
         key = f"returned {dtype}"
@@ -156,10 +156,22 @@ def losses_of(labels: Any, returned: Any, stance: Mapping[str, Any], *, output: 
     return tf.keras.losses.categorical_crossentropy(labels, returned)
 
 
-def shared_by_ties(returned: np.ndarray) -> np.ndarray:
-    """One column a class: the classes that tie for the prediction share an example's label (CleverHans 3.1.0)."""
-    tied = (returned == returned.max(axis=1, keepdims=True)).astype(returned.dtype)
-    return tied / tied.sum(axis=1, keepdims=True)
+def tied_classes(returned: Any, *, output: str) -> Any:
+    """Ones for the classes that CleverHans 3.1.0 takes for predicted, ``(batch, classes)``, of the dtype of the output.
+
+    It compares probabilities: logits whose probabilities round alike tie, too.
+    """
+    import tensorflow as tf
+
+    compared = tf.nn.softmax(returned) if output == "logits" else tf.convert_to_tensor(returned)
+    return tf.cast(tf.equal(compared, tf.reduce_max(compared, axis=1, keepdims=True)), compared.dtype)
+
+
+def shared_by_ties(tied: Any) -> Any:
+    """One column a class: classes that tie share an example's label (CleverHans 3.1.0)."""
+    import tensorflow as tf
+
+    return tied / tf.reduce_sum(tied, axis=1, keepdims=True)
 
 
 def conventions_of(stance: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.subjects.keras2 import cross_entropy, labels_for_loss, named_gradients
 from harness.subjects.protocol import Batch, Models
-from harness.subjects.stances.attacks import Result, conventions_of, losses_of
+from harness.subjects.stances.attacks import Result, conventions_of, losses_of, shared_by_ties, tied_classes
 from harness.subjects.stances.stance import SHARED_DRAWS, Stance, plainest
 from harness.vocabulary import canonical_json
 
@@ -137,8 +137,7 @@ class Steps:
             return tf.one_hot(self._batch.labels, classes, dtype=returned.dtype)
         if stance["prediction-ties"] == "first":
             return tf.one_hot(tf.argmax(returned, axis=1), classes, dtype=returned.dtype)
-        tied = tf.cast(tf.equal(returned, tf.reduce_max(returned, axis=1, keepdims=True)), returned.dtype)
-        return tied / tf.reduce_sum(tied, axis=1, keepdims=True)
+        return shared_by_ties(tied_classes(returned, output=self._models.output))
 
     def _has(self, stance: Mapping[str, Any], what: str) -> bool:
         """Whether predictions tie, or the gradient that the attack follows is finite, or nothing is behind x."""
@@ -159,8 +158,8 @@ class Steps:
                 returned = model(features, training=False)
                 loss = self._attack_loss(stance)(None, returned)
             if what == "ties":
-                largest = tf.equal(returned, tf.reduce_max(returned, axis=1, keepdims=True)).numpy()
-                self._known[key] = bool((largest.sum(axis=1) != 1).any())
+                tied = np.asarray(tied_classes(returned, output=self._models.output))
+                self._known[key] = bool((tied.sum(axis=1) != 1).any())
             else:
                 self._known[key] = bool(np.isfinite(np.asarray(tape.gradient(loss, features))).all())
         return self._known[key]
