@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.engine.record import CaseRecord, Run
 from harness.vocabulary import Comparison, Verdict
 
-_LEAST_SHOWN = 0.005
+LEAST_SHOWN = 0.005
 """Share below which a cause is left out of the sentence: it rounds to 0 %."""
 
 
@@ -37,7 +37,7 @@ def mean_causes(comparisons: Sequence[Comparison]) -> str:
         for cause in one.causes:
             shares[cause["code"]] = shares.get(cause["code"], 0.0) + cause["share"] / len(comparisons)
     ordered = sorted(shares.items(), key=lambda item: -item[1])
-    shown = [(code, share) for code, share in ordered if abs(share) >= _LEAST_SHOWN] or ordered[:1]
+    shown = [(code, share) for code, share in ordered if abs(share) >= LEAST_SHOWN] or ordered[:1]
     return ", ".join(f"{code} {100 * share:.0f} %" for code, share in shown)
 
 
