@@ -59,10 +59,15 @@ class CaseJudged:
 
 @dataclass(frozen=True)
 class Explaining:
-    """Why outcomes diverge is known of so many cases: ``done`` of ``cases``; before the first one, of none."""
+    """Of so many cases, ``done`` of ``cases``, it is known why outcomes diverge; before the first one, of none.
+
+    Attributes:
+        what: ``causes``, or ``proposals`` where it is checked what makes them agree.
+    """
 
     done: int
     cases: int
+    what: str = "causes"
 
 
 @dataclass(frozen=True)

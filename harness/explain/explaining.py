@@ -19,6 +19,7 @@ from harness.engine.work import Problem
 from harness.engine.workers import Pool
 from harness.explain.bridge import causes_of
 from harness.explain.bridging import build_bridges
+from harness.explain.proposals_run import with_proposals
 from harness.subjects.environments import TENSORFLOW_2
 from harness.vocabulary import YARDSTICK, Case, Comparison, Outcome, Verdict
 
@@ -29,7 +30,7 @@ KINDS = ("perturbation", "loss")
 def execute_explained(
     cases: Sequence[Case], options: Options, listen: Callable[[Event], None], *, explain: bool = True
 ) -> Run:
-    """Runs the cases and, unless told otherwise, says why outcomes diverge, on the same workers.
+    """Runs the cases and, unless told otherwise, says why outcomes diverge and what to set, on the same workers.
 
     Args:
         cases, options: see ``harness.engine.run.execute``, which raises.
@@ -38,7 +39,9 @@ def execute_explained(
     """
     with closing(options.start_workers()) as workers:
         run = complete(execute(cases, options, shared=workers), listen)
-        return explain_run(run, options, workers, listen) if explain else run
+        if not explain:
+            return run
+        return with_proposals(explain_run(run, options, workers, listen), options, workers, listen)
 
 
 def explain_run(run: Run, options: Options, workers: Pool, listen: Callable[[Event], None] = lambda event: None) -> Run:

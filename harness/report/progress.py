@@ -61,7 +61,7 @@ class Tally:
     def in_words(self) -> str:
         """``problems 3 of 12``; ``outcomes 80 of 756, 9 from the store; nsl step 12 of 300``; ``causes 4 of 9``."""
         if self.explaining:
-            return f"causes {self.explaining.done:,} of {self.explaining.cases:,}"
+            return f"{self.explaining.what} {self.explaining.done:,} of {self.explaining.cases:,}"
         if self.preparing:
             return f"problems {self.problems_done:,} of {self.problems:,}"
         stored = f", {self.from_store:,} from the store" if self.from_store else ""
