@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.engine.store import Store
 from harness.scenario import models as models_room
 from harness.subjects.environments import TENSORFLOW_2
-from harness.vocabulary import Case
+from harness.vocabulary import Case, canonical_json
+
+if TYPE_CHECKING:
+    from harness.reference.accuracy import Evaluation
 
 
 def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> dict[str, Any]:
@@ -31,24 +36,15 @@ def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> d
         ``seeds`` with the same of every seed at the end; ``arrays``, which hold ``predictions`` ``(seeds, examples)``
         at the end and ``predictions_by_step`` ``(steps, examples)`` of the first seed.
     """
-    from harness.reference.accuracy import Evaluation
-
-    TENSORFLOW_2.begin()
-    store = Store(store_root)
-    problem, outcome = store.get_arrays(data), store.get_arrays(arrays)
-    inputs = {name.removeprefix("test/input/"): a for name, a in problem.items() if name.startswith("test/input/")}
-    shapes = {name: array.shape[1:] for name, array in inputs.items()}
-    dtype = str(outcome["final_weights"].dtype)
-    # A softmax at the end changes no prediction, and without it the attack need not take probabilities for logits.
-    output = "logits" if "layers" in case.model else None
-    low, high = case.attack.get("clip") or (None, None)
-    judge = Evaluation(
-        models_room.build(case.model, shapes, dtype=dtype, output=output),
-        inputs,
-        problem["test/labels"],
-        norm=case.attack.get("norm", "linf"),
-        epsilons=case.training["evaluate"]["epsilons"],
-        clip=(low, high),
+    outcome = Store(store_root).get_arrays(arrays)
+    judge = _judge(
+        store_root,
+        data,
+        canonical_json(case.model),
+        str(outcome["final_weights"].dtype),
+        case.attack.get("norm", "linf"),
+        tuple(case.training["evaluate"]["epsilons"]),
+        tuple(case.attack.get("clip") or (None, None)),
     )
     recorded = {int(step): row for row, step in enumerate(outcome["steps"])}
     every, last = case.training["evaluate"]["every"], int(outcome["steps"][-1])
@@ -60,13 +56,42 @@ def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> d
         "steps": steps,
         **_columns([accuracies for accuracies, _ in by_step]),
         "seeds": _columns([accuracies for accuracies, _ in by_seed]),
-        "arrays": store.put_arrays(
+        "arrays": Store(store_root).put_arrays(
             {
                 "predictions": np.stack([predictions for _, predictions in by_seed]),
                 "predictions_by_step": np.stack([predictions for _, predictions in by_step]),
             }
         ),
     }
+
+
+@functools.lru_cache(maxsize=1)
+def _judge(
+    store_root: Path,
+    data: str,
+    section: str,
+    dtype: str,
+    norm: str,
+    epsilons: tuple[float, ...],
+    clip: tuple[float | None, float | None],
+) -> Evaluation:
+    """What evaluates the models of a case, kept for the next subject's: to compile it takes longer than to use it."""
+    from harness.reference.accuracy import Evaluation
+
+    TENSORFLOW_2.begin()
+    problem, model = Store(store_root).get_arrays(data), json.loads(section)
+    inputs = {name.removeprefix("test/input/"): a for name, a in problem.items() if name.startswith("test/input/")}
+    shapes = {name: array.shape[1:] for name, array in inputs.items()}
+    # A softmax at the end changes no prediction, and without it the attack need not take probabilities for logits.
+    output = "logits" if "layers" in model else None
+    return Evaluation(
+        models_room.build(model, shapes, dtype=dtype, output=output),
+        inputs,
+        problem["test/labels"],
+        norm=norm,
+        epsilons=epsilons,
+        clip=clip,
+    )
 
 
 def _columns(accuracies: Sequence[Mapping[str, float]]) -> dict[str, Any]:
