@@ -43,7 +43,7 @@ def rows(*, repetitions: int, works: Mapping[Work, int] = WORKS) -> Iterator[Row
         return {
             name: value
             for environment in (TENSORFLOW_2, TENSORFLOW_1)
-            for name, value in _in_worker(workers, environment, function, *arguments).items()
+            for name, value in in_worker(workers, environment, function, *arguments).items()
         }
 
     try:
@@ -54,7 +54,7 @@ def rows(*, repetitions: int, works: Mapping[Work, int] = WORKS) -> Iterator[Row
             for name, values in seconds.items():
                 yield Row(SECTION, f"{work}: {name}", tuple(1e3 * value for value in values), "ms")
             for name in list(seconds)[1:]:
-                limit = OVER_LEAST if name == "reference" else None
+                limit = OVER_LEAST if name == "reference-nsl" else None
                 yield Row(SECTION, f"{work}: {name} / {LEAST}", ratios(seconds[name], seconds[LEAST]), "x", limit)
     finally:
         workers.close()
@@ -67,7 +67,8 @@ def check_same_losses(losses: Mapping[str, list[float]]) -> None:
             raise HarnessError(f"the first losses of {name} are {values}; those of {LEAST} {losses[LEAST]}")
 
 
-def _in_worker(workers: Workers, environment: Environment, function: Callable[..., Any], *arguments: Any) -> Any:
+def in_worker(workers: Workers, environment: Environment, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function in the one worker of an environment, whose name is its first argument."""
     try:
         return workers.submit(environment, function, environment.name, *arguments, workers=1, timeout=_HOUR).result()
     except Exception as error:  # a library may raise anything, and a worker may die

@@ -16,7 +16,14 @@ import numpy as np
 
 from harness.engine.work import WorkerModels
 from harness.scenario import models as models_room
-from harness.subjects import cleverhans_v3_training, nsl, reference_nsl
+from harness.subjects import (
+    cleverhans_v3_training,
+    cleverhans_v4,
+    nsl,
+    reference_cleverhans,
+    reference_float64,
+    reference_nsl,
+)
 from harness.subjects.environments import TENSORFLOW_1, TENSORFLOW_2
 from harness.subjects.keras2 import optimizer
 from harness.subjects.protocol import Batch
@@ -29,6 +36,9 @@ MULTIPLIER = 0.2
 EPSILON = 0.1
 RATE = 0.01
 """Small: after a thousand steps on one batch nothing should be so near zero that arithmetic takes another time."""
+
+_WEIGHED = 1.0 + MULTIPLIER
+"""By which the losses of CleverHans are smaller, and its rate is larger: it weighs (1 - adv_coeff) : adv_coeff."""
 
 _IMAGE = (28, 28, 1)
 _CLASSES = 10
@@ -101,16 +111,24 @@ def _steps(environment: str, work: Work) -> dict[str, Step]:
 def _tensorflow_2(work: Work) -> dict[str, Step]:
     import tensorflow as tf
 
-    models, batch = _models(work), _batch(work)
+    models, batch = models_of(work), batch_of(work)
     x, labels = tf.constant(batch.inputs["x"]), tf.constant(batch.labels)
+    one_hot = tf.constant(batch.one_hot)
     least = _least(models.build())
-    reference = reference_nsl.trainer(models, batch, _ATTACK, _TRAINING)
+    like_nsl = reference_nsl.trainer(models, batch, _ATTACK, _TRAINING)
+    like_cleverhans = reference_cleverhans.trainer(models, batch, _ATTACK, _TRAINING)
+    double = reference_float64.trainer(models, batch, _ATTACK, _TRAINING)
     of_nsl = nsl.trainer(models, batch, _ATTACK, _TRAINING)
+    of_cleverhans = cleverhans_v4.trainer(models, batch, _ATTACK, _TRAINING)
     features = {**batch.inputs, nsl.LABEL: batch.labels}
+    exact = tf.cast(x, tf.float64)
     return {
         LEAST: lambda: least(x, labels),
-        "reference": lambda: reference.compiled(x, labels, None).total,
-        "nsl train_on_batch": lambda: of_nsl.wrapper.train_on_batch(features, return_dict=True)["loss"],
+        "nsl": lambda: of_nsl.wrapper.train_on_batch(features, return_dict=True)["loss"],
+        "cleverhans-v4": lambda: of_cleverhans.update(x, of_cleverhans.composed.attack(x, batch), labels, None)[2],
+        "reference-nsl": lambda: like_nsl.compiled(x, labels, None).total,
+        "reference-cleverhans": lambda: _WEIGHED * like_cleverhans.compiled(x, one_hot, None).total,
+        "reference-float64": lambda: double.compiled(exact, one_hot, None).total,
     }
 
 
@@ -148,28 +166,28 @@ def _tensorflow_1(work: Work) -> dict[str, Step]:
     The trainer of the subject ``cleverhans-v3`` makes more of a step, since it also reports the losses one by one.
     """
     tf1, cleverhans = cleverhans_v3_training.import_cleverhans()
-    batch = _batch(work)
-    weighed = 1.0 + MULTIPLIER  # it weighs (1 - adv_coeff) : adv_coeff
+    batch = batch_of(work)
     with tf1.Graph().as_default():
         session = tf1.Session()
         with session.as_default():
-            model = cleverhans.model.CallableModelWrapper(_models(work).build(), "logits")
+            model = cleverhans.model.CallableModelWrapper(models_of(work).build(), "logits")
             x = tf1.placeholder(tf1.float32, batch.inputs["x"].shape)
             labels = tf1.placeholder(tf1.float32, (work.examples, _CLASSES))
             loss = cleverhans.loss.CrossEntropy(
                 model,
                 attack=cleverhans.attacks.FastGradientMethod(model, sess=session),
                 pass_y=True,
-                adv_coeff=MULTIPLIER / weighed,
+                adv_coeff=MULTIPLIER / _WEIGHED,
                 attack_params={"eps": EPSILON},
             ).fprop(x, labels)
-            update = tf1.train.GradientDescentOptimizer(RATE * weighed).minimize(loss)
+            update = tf1.train.GradientDescentOptimizer(RATE * _WEIGHED).minimize(loss)
             run = session.make_callable([loss, update], feed_list=[x, labels])
             one_hot = batch.one_hot
-    return {"cleverhans-v3": lambda: weighed * run(batch.inputs["x"], one_hot)[0]}
+    return {"cleverhans-v3": lambda: _WEIGHED * run(batch.inputs["x"], one_hot)[0]}
 
 
-def _models(work: Work) -> WorkerModels:
+def models_of(work: Work) -> WorkerModels:
+    """The model, its weights drawn."""
     section = {"layers": _LAYERS[work.model], "output": "logits"}
     inputs = {"x": _IMAGE}
     random = np.random.default_rng(0)
@@ -178,7 +196,8 @@ def _models(work: Work) -> WorkerModels:
     return WorkerModels(section, weights, [], inputs)
 
 
-def _batch(work: Work) -> Batch:
+def batch_of(work: Work) -> Batch:
+    """The batch, drawn."""
     random = np.random.default_rng(0)
     x = random.uniform(size=(work.examples, *_IMAGE)).astype(np.float32)
     return Batch({"x": x}, random.integers(0, _CLASSES, work.examples).astype(np.int32), _CLASSES)
