@@ -134,12 +134,17 @@ def _yardstick(repetitions: int) -> Iterator[Row]:
 
 
 def _in_turn(calls: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, tuple[float, ...]]:
-    """Wall seconds of each call, over and over, one after another."""
+    """Wall seconds of each call, over and over, one after another.
+
+    Each is made twice and the second is timed, in caches as its own kind leaves them: so a training or a sweep calls
+    it. Right after another function, both sides of a ratio would pay for what that one left behind.
+    """
     for call in calls.values():
         call()  # compiles
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repetitions):
         for name, call in calls.items():
+            call()
             started = time.perf_counter()
             call()
             seconds[name].append(time.perf_counter() - started)
