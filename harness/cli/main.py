@@ -52,6 +52,9 @@ COMMANDS = {
         "argparse",
         "Write one Python file that shows a case on two libraries, without this project.",
     ),
+    "search": Command(
+        "harness.cli.search:main", "argparse", "Look for divergences that no cause explains, in random scenarios."
+    ),
     "baseline": Command(
         "harness.cli.baseline:main",
         "argparse",

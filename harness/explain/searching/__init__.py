@@ -1,0 +1,1 @@
+"""The search for divergences that no cause explains: random scenarios, run, compared, explained, and what is left."""
