@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.engine.record import CaseRecord, Run
+from harness.report.proposed import proposed
 from harness.vocabulary import Comparison, Verdict
 
 LEAST_SHOWN = 0.005
@@ -16,6 +17,11 @@ def said(comparison: Comparison) -> str:
     """The sentence of a comparison, and why: ``..., because: label-source 82 %, epsilon 18 %``."""
     words = because(comparison)
     return f"{comparison.sentence}{', ' if words else ''}{words}"
+
+
+def advised(comparison: Comparison) -> str:
+    """The sentence of a comparison, why, and what to set to make the two agree."""
+    return "; ".join(filter(None, (said(comparison), proposed(comparison))))
 
 
 def because(comparison: Comparison) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.engine.record import Run
-from harness.report.causes import said, unexplained
+from harness.report.causes import advised, unexplained
 from harness.report.curves import Curves, draw_curves
 from harness.report.expectation import expected_text
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected
@@ -102,7 +102,7 @@ def _unexpected(run: Run) -> Iterable[str]:
         yield (
             f"- {code(record.case.id)} {escaped(comparison.left)} \\| {escaped(comparison.right)}: "
             f"**{comparison.verdict}**, expected {escaped(expected_text(record, comparison))}{because}: "
-            f"{sentence(said(comparison))}"
+            f"{sentence(advised(comparison))}"
         )
     if len(found) > _MOST_LISTED:
         yield f"- and {len(found) - _MOST_LISTED:,} more, all in `report.html` and `comparisons.csv`"

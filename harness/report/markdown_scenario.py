@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.engine.record import CaseRecord
-from harness.report.causes import said
+from harness.report.causes import advised
 from harness.report.curves import Curves
 from harness.report.expectation import expected_text
 from harness.report.markdown_text import code, escaped, table
@@ -105,7 +105,7 @@ def _cases(records: Sequence[CaseRecord], total: int) -> str:
 
 def _worst(record: CaseRecord, comparison: Comparison) -> str:
     pair, point = escaped(" | ".join(pair_of(comparison))), code(point_text(record.case.point))
-    return f"{pair}{f' at {point}' if point else ''}: {escaped(said(comparison))}"
+    return f"{pair}{f' at {point}' if point else ''}: {escaped(advised(comparison))}"
 
 
 def _outcomes(records: Sequence[CaseRecord]) -> list[str]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.engine.record import CaseRecord, Run
-from harness.report.causes import said, unexplained
+from harness.report.causes import advised, unexplained
 from harness.report.expectation import expected_text
 from harness.report.headline import failures, headline, libraries, totals_line, unexpected, unstated
 from harness.report.known import known_differences
@@ -95,7 +95,7 @@ def _print_unexpected(run: Run, console: Console) -> None:
             *_comparison(record, comparison),
             (f", expected {expected_text(record, comparison)}", "bold"),
             (f" ({comparison.because})" if comparison.because else "", ""),
-            (f": {said(comparison)}", ""),
+            (f": {advised(comparison)}", ""),
             (f"  {expectation.location}" if expectation else "", "dim"),
         )
     if len(found) > _MOST_LISTED:
@@ -110,7 +110,7 @@ def _print_unstated(run: Run, console: Console) -> None:
                 console,
                 ("unstated    ", "yellow"),
                 *_comparison(record, comparison),
-                (f": {said(comparison)}", ""),
+                (f": {advised(comparison)}", ""),
             )
         return
     counted = Counter(str(comparison.verdict) for _, comparison in found)
