@@ -85,5 +85,5 @@ def _judged_by(case: Case, problem: Problem) -> list[Any]:
 
 def _code() -> str:
     root = Path(__file__).parents[1]
-    judging = [root / "engine" / f"{name}.py" for name in ("comparing", "judging", "judged", "record")]
+    judging = [root / "engine" / f"{name}.py" for name in ("comparing", "judging", "judged")]
     return fingerprint.code_hash([*judging, root / "vocabulary.py", *sorted((root / "oracle").glob("*.py"))])

@@ -25,7 +25,6 @@ from harness.vocabulary import (
     Outcome,
     Verdict,
     canonical_json,
-    plain,
 )
 
 
@@ -146,7 +145,7 @@ def save_run(run: Run, folder: Path) -> Run:
         named.update(digest for one in record.comparisons for digest in pictures_of_steps(one))
     for digest in named:
         _link_or_copy(source.path_of(digest), target.path_of(digest))
-    write_atomically(folder / "run.json", (json.dumps(_to_json(run), indent=1, allow_nan=False) + "\n").encode())
+    write_atomically(folder / "run.json", _to_json(run).encode())
     # Only now: until run.json was replaced, the earlier run needed them.
     for path in (folder / "arrays").glob("*.npz"):
         if path.stem not in named:
@@ -186,8 +185,9 @@ def load_run(folder: Path) -> Run:
         ) from error
 
 
-def _to_json(run: Run) -> dict[str, Any]:
-    return {
+def _to_json(run: Run) -> str:
+    """One line for each part, and one for each case: short enough to read, long enough to be written fast."""
+    head = {
         "format_version": FORMAT_VERSION,
         "started": run.started,
         "seconds": round(run.seconds, 3),
@@ -196,16 +196,28 @@ def _to_json(run: Run) -> dict[str, Any]:
         "subjects": {name: dict(description) for name, description in run.subjects.items()},
         "totals": run.totals,
         **({"baseline": to_json(run.standing)} if run.standing else {}),
-        "cases": [
-            {
-                **plain(record.case),
-                "identity": dict(record.identity),
-                "outcomes": [plain(outcome) for outcome in record.outcomes],
-                "comparisons": [plain(comparison) for comparison in record.comparisons],
-            }
-            for record in run.cases
-        ],
     }
+    lines = "".join(f"{json.dumps(name)}: {_text(value)},\n" for name, value in head.items())
+    cases = ",\n".join(_text(_case_body(record)) for record in run.cases)
+    return f'{{\n{lines}"cases": [\n{cases}\n]\n}}\n'
+
+
+def _case_body(record: CaseRecord) -> dict[str, Any]:
+    return {
+        **vars(record.case),
+        "identity": record.identity,
+        "outcomes": record.outcomes,
+        "comparisons": record.comparisons,
+    }
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, default=_fields)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A dataclass as it is, not copied as ``plain`` does: that would take longer than writing it."""
+    return dict(value) if isinstance(value, Mapping) else vars(value)
 
 
 def _case_record(body: dict[str, Any]) -> CaseRecord:
