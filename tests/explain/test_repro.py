@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
+import sysconfig
+import venv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from harness.explain import repro
 from harness.explain.repro import reproduction_script
 from harness.explain.repro_source import case_of, comparison_of, in_run, pairs_allowed, run_alone
 from harness.explain.repro_text import in_text
+from harness.subjects.environments import CLEVERHANS_V3
 from harness.vocabulary import HarnessError
 
 LOADED = """
@@ -35,6 +40,7 @@ TRAINING = {
     "margin": 1.0,
 }
 STEP = {"match_scale": True, "weighting": {"clean": 1.0, "adversarial": 0.5}, "mode": "training"}
+DIVERGED = [("default-labels", "DIVERGED"), ("step", "DIVERGED"), ("trained", "DIVERGED")]
 LAYERS = {"layers": [{"kind": "dense", "units": 8}, {"kind": "batchnorm"}, {"kind": "dense", "units": 3}]}
 
 
@@ -76,10 +82,8 @@ def run_elsewhere(path):
     return "\n".join(lines), ran.returncode
 
 
-@pytest.mark.parametrize(("name", "status"), [("default-labels", 1), ("step", 1), ("trained", 1), ("alike", 0)])
-def test_a_script_finds_what_the_run_found(run, tmp_path, name, status):
-    path, comparison = written(run, name, tmp_path)
-    printed, exit_status = run_elsewhere(path)
+def check_finds(printed, exit_status, comparison, name):
+    """What a script prints, and its exit status, are what the run has found."""
     metrics = comparison.metrics
     if name == "trained":
         assert f"after 4 steps {metrics['differing']} of {metrics['elements']} differ" in printed
@@ -91,8 +95,47 @@ def test_a_script_finds_what_the_run_found(run, tmp_path, name, status):
         largest = re.search(r"largest difference: (.*)", printed)
         assert largest is not None
         assert float(largest[1]) == pytest.approx(metrics["max_absolute"], rel=1e-6)
-    assert exit_status == status
-    assert (comparison.verdict == "DIVERGED") == (status == 1)
+    assert exit_status == (comparison.verdict == "DIVERGED")
+
+
+@pytest.mark.parametrize(("name", "verdict"), [*DIVERGED, ("alike", "EQUAL or CLOSE")])
+def test_a_script_finds_what_the_run_found(run, tmp_path, name, verdict):
+    path, comparison = written(run, name, tmp_path)
+    check_finds(*run_elsewhere(path), comparison, name)
+    assert str(comparison.verdict) in verdict
+
+
+@pytest.fixture(scope="module")
+def plain_python(tmp_path_factory):
+    """An interpreter that has every library of this one, and not this project. Nothing is downloaded for it."""
+    folder = tmp_path_factory.mktemp("plain")
+    venv.create(folder, with_pip=False)
+    here, there = (Path(sysconfig.get_path("purelib", vars=at)) for at in ({}, dict.fromkeys(BASES, str(folder))))
+    for entry in here.iterdir():
+        if not re.match(r"(__editable__|_*adversarial[_-]harness|harness$)", entry.name):
+            (there / entry.name).symlink_to(entry)
+    python = folder / "bin" / "python"
+    imported = plainly(python, "-c", "import harness", cwd=folder)
+    assert "ModuleNotFoundError: No module named 'harness'" in imported.stderr, imported
+    return python
+
+
+BASES = ("base", "platbase")
+
+
+def plainly(python, *arguments, cwd):
+    """Runs an interpreter as a user does who never heard of this project: no variable of the tests is there."""
+    environment = {"PATH": os.environ["PATH"], "CLEVERHANS_V3": str(CLEVERHANS_V3)}
+    command = [str(python), *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name, _ in DIVERGED])
+def test_a_script_runs_where_this_project_is_not_installed(run, plain_python, tmp_path, name):
+    path, comparison = written(run, name, tmp_path)
+    ran = plainly(plain_python, path.name, cwd=tmp_path)
+    check_finds(ran.stdout, ran.returncode, comparison, name)
 
 
 @pytest.mark.parametrize("name", ["default-labels", "step", "trained"])

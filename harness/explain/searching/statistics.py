@@ -19,7 +19,7 @@ def statistics(question: Question, searched: Searched) -> dict[str, Any]:
     random scenarios were run, starting the workers among it), ``verdicts`` by ``left|right``, ``outcomes`` by subject
     and status, ``covered`` (setting to class to cases), ``never_covered`` (setting to classes that came in no case),
     ``never_stated`` (settings that a search leaves out of every scenario), ``found``, ``replayed``, ``met_again``
-    (known signatures), ``known_failures`` (of libraries, no news) and ``interrupted``.
+    (known signatures), ``known_limits`` (of subjects, no news) and ``interrupted``.
     """
     counted = coverage(searched.ran)
     every = universe()
@@ -59,7 +59,7 @@ def statistics(question: Question, searched: Searched) -> dict[str, Any]:
         ],
         "replayed": [{"path": str(one.path), "shows": list(one.shows)} for one in searched.replayed],
         "met_again": dict(searched.known),
-        "known_failures": [{"subject": one.subject, "why": one.why} for one in KNOWN],
+        "known_limits": [{"subject": one.subject, "why": one.why} for one in KNOWN],
     }
 
 
