@@ -120,7 +120,7 @@ def plain_python(tmp_path_factory):
     return python
 
 
-BASES = ("base", "platbase")
+BASES: tuple[str, ...] = ("base", "platbase")
 
 
 def plainly(python, *arguments, cwd):
