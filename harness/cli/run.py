@@ -27,6 +27,9 @@ def run(
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Workers.", show_default="one a core")
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Compute on the Dask cluster of this scheduler.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.001, metavar="S", help="Seconds that one outcome may take.")] = 300.0,
     report_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where the run folder goes.")] = Path(
         "reports/latest"
@@ -84,6 +87,7 @@ def run(
         timeout=timeout,
         fresh=fresh,
         weights_of=load_run(weights_of) if weights_of else None,
+        scheduler=scheduler,
     )
     must_be_writable(report_dir)
     accepted = read_baseline(baseline) if baseline else None

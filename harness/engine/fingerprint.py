@@ -18,9 +18,25 @@ _ROOT = Path(__file__).parents[1]
 _FRAMEWORKS = ("tensorflow", "tf-keras", "keras", "numpy", "scikit-learn")
 
 
-@functools.cache
+_elsewhere: dict[str, Any] = {}
+
+
 def environment() -> dict[str, Any]:
     """What a run records about the machine and the frameworks. Imports none of them."""
+    return {**_environment_here(), **_elsewhere}
+
+
+def computes_on(machine: Mapping[str, Any]) -> None:
+    """From now on, outcomes are computed on another machine: its ``platform`` and ``processor``; on this one if empty.
+
+    Keys are made in the starting process, and a cluster need not have its processor.
+    """
+    _elsewhere.clear()
+    _elsewhere.update(machine)
+
+
+@functools.cache
+def _environment_here() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -156,9 +172,17 @@ def _with_content(name: str, value: Any) -> Any:
     if name in ("keras", "weights", "path"):
         return [value, _file_hash(Path(value))]
     if name == "factory":
-        spec = importlib.util.find_spec(value.partition(":")[0])
-        return [value, _file_hash(Path(spec.origin)) if spec and spec.origin else ""]
+        return [value, factory_hash(value)]
     return value
+
+
+def factory_hash(name: str) -> str:
+    """Hash of the file that a function of a user's, ``module:function``, lies in; empty where there is none."""
+    try:
+        spec = importlib.util.find_spec(name.partition(":")[0])
+    except ModuleNotFoundError:  # the package that the module would be in
+        return ""
+    return _file_hash(Path(spec.origin)) if spec and spec.origin else ""
 
 
 @functools.cache

@@ -43,6 +43,7 @@ class Options:
         against: a subject; only the pairs that it is one of are compared. ``None``: every pair.
         weights_of: an earlier run, on whose weights the same cases run: training before the attack comes to other last
             bits under another version of TensorFlow.
+        scheduler: address of the scheduler of a Dask cluster to compute on; ``None``: on this machine.
     """
 
     store: Path
@@ -53,9 +54,18 @@ class Options:
     memory: int | None = None
     against: str | None = None
     weights_of: Run | None = None
+    scheduler: str | None = None
 
     def start_workers(self) -> Pool:
-        """Workers for runs with these options; whoever starts them closes them."""
+        """Workers for runs with these options; whoever starts them closes them.
+
+        Raises:
+            HarnessError: the cluster cannot be used, see ``harness.engine.cluster.Cluster``.
+        """
+        if self.scheduler:
+            from harness.engine.cluster import Cluster
+
+            return Cluster(self.scheduler, Store(self.store))
         return Workers(memory=self.memory or share_of_memory(self.jobs))
 
 

@@ -16,6 +16,7 @@ from pebble import ProcessExpired
 
 from harness.engine import progress
 from harness.engine.events import Damaged
+from harness.engine.parcel import ClusterError, FailedThereError
 from harness.engine.plan import Task
 from harness.engine.store import CannotWriteError, Store
 from harness.engine.waiting import Waiting
@@ -81,6 +82,7 @@ def run_tasks(
 
     Raises:
         CannotWriteError: when a worker or this process cannot write to the store.
+        ClusterError: when the cluster that the tasks run on cannot go on.
     """
     missing = Waiting()
     running: dict[Future, Task] = {}
@@ -112,8 +114,7 @@ def run_tasks(
     limits = workers.limits(missing.counts(), jobs)
 
     def has_room(environment: str) -> bool:
-        # One that follows may need an environment that none of the others does.
-        return busy[environment] < limits.setdefault(environment, 1)
+        return busy[environment] < limits[environment]
 
     def start() -> None:
         # Never all of them: what waits in a pool is held there a second time, and a cluster carries it.
@@ -137,6 +138,7 @@ def run_tasks(
                     yield Ahead(task, *told)
         ended = [(running.pop(future), future) for future in finished]
         busy.subtract(task.environment.name for task, _ in ended)
+        ended.sort(key=lambda pair: isinstance(pair[1].exception(), ClusterError))  # what came before that is kept
         # The system may end a worker that has no task; that costs no outcome, unless it does so again and again.
         broken = {
             (task.kind, task.key): task
@@ -151,7 +153,8 @@ def run_tasks(
             if (task.kind, task.key) in broken:
                 continue
             _forget_progress(task, store)
-            done = _done(task, future, workers, timeout)
+            result = result_of(future, workers, timeout)
+            done = Done(task, result.record, result.failure, result.reason)
             if not done.failure:
                 store.put_record(task.kind, task.key, done.record)
                 computed.add(task.key)
@@ -173,19 +176,35 @@ def _forget_progress(task: Task, store: Store) -> None:
         progress.forget(store.root, task.case.id, task.subject)
 
 
-def _done(task: Task, future: Future, workers: Pool, timeout: float) -> Done:
+@dataclass(frozen=True)
+class Result:
+    """What became of one function call: what it returned, or why there is nothing; see ``Done``."""
+
+    record: Any
+    failure: Literal["", "timeout", "crash", "error"] = ""
+    reason: str = ""
+
+
+def result_of(future: Future, workers: Pool, timeout: float) -> Result:
+    """What a future of a pool came to.
+
+    Raises:
+        CannotWriteError, ClusterError: what ends the run.
+    """
     try:
-        return Done(task, future.result())
+        return Result(future.result())
     except FutureTimeoutError:
-        return Done(task, {}, "timeout", f"took longer than {timeout:g} s and was stopped (--timeout sets the limit)")
+        return Result({}, "timeout", f"took longer than {timeout:g} s and was stopped (--timeout sets the limit)")
     except ProcessExpired as death:
-        return Done(task, {}, "crash", f"its worker {death_of(death, workers)}")
-    except CannotWriteError:
+        return Result({}, "crash", f"its worker {death_of(death, workers)}")
+    except FailedThereError as there:
+        return Result({}, there.failure, there.reason)
+    except (CannotWriteError, ClusterError):
         raise
     except HarnessError as error:
-        return Done(task, {}, "error", str(error))
+        return Result({}, "error", str(error))
     except Exception as error:  # what the user's own model or data raises
-        return Done(task, {}, "error", in_one_line(error))
+        return Result({}, "error", in_one_line(error))
 
 
 def death_of(death: ProcessExpired, workers: Pool) -> str:

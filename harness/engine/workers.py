@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -32,9 +33,9 @@ _LOOK_EVERY = 0.1
 """Seconds from one look at the workers' memory to the next: in that time one takes a few hundred megabytes at most."""
 
 
-def share_of_memory(jobs: int) -> int:
-    """Bytes that each of so many workers may take before the machine suffers."""
-    machine = psutil.virtual_memory().total
+def share_of_memory(jobs: int, *, machine: int | None = None) -> int:
+    """Bytes that each of so many workers may take before the machine suffers, or what is theirs of the machine."""
+    machine = machine or psutil.virtual_memory().total
     with contextlib.suppress(OSError, ValueError):  # not in a container, or one without a limit ("max")
         machine = min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
     return max(_LEAST_MEMORY, machine * 4 // 5 // jobs)
@@ -67,8 +68,11 @@ class Pool(Protocol):
         """How many tasks to hand over before one comes back, of a run that asked for so many jobs."""
         ...
 
-    def limits(self, counts: Mapping[str, int], jobs: int) -> dict[str, int]:
-        """How many tasks of each environment to hand over, by its name, from how many tasks it has."""
+    def limits(self, counts: Mapping[str, int], jobs: int) -> Mapping[str, int]:
+        """How many tasks of an environment to hand over, by its name, from how many tasks each has.
+
+        It answers for every name: a task that follows may need an environment that none of the others does.
+        """
         ...
 
     def last_words(self, process: int | None) -> str:
@@ -145,9 +149,9 @@ class Workers:
         """As many as there are jobs: whatever waits, waits in the starting process, in the order of the run."""
         return jobs
 
-    def limits(self, counts: Mapping[str, int], jobs: int) -> dict[str, int]:
-        """See ``worker_limits``."""
-        return worker_limits(counts, jobs)
+    def limits(self, counts: Mapping[str, int], jobs: int) -> Mapping[str, int]:
+        """See ``worker_limits``; one of an environment that has no task yet."""
+        return defaultdict(lambda: 1, worker_limits(counts, jobs))
 
     def last_words(self, process: int | None) -> str:
         """The last line that a worker wrote before it died, or nothing."""
