@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,11 @@ class Stages:
     seconds: Mapping[str, float]
     megabytes: Mapping[str, float]
     verdicts: Mapping[str, int]
+
+
+def read_stages(file: Path) -> Stages:
+    """What a run left in its file."""
+    return Stages(**json.loads(file.read_bytes()))
 
 
 def write_scenarios(folder: Path, cases: int) -> list[Path]:
@@ -157,7 +162,7 @@ def _run(cases: Sequence[Case], options: Options, clock: _Clock) -> Run:
             clock.ends("preparing")
 
     try:
-        return replace(complete(execute(cases, options, shared=workers), listen))
+        return complete(execute(cases, options, shared=workers), listen)
     finally:
         workers.close()
 

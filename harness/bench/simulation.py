@@ -1,0 +1,113 @@
+"""How a run of very many cases gets on whose subjects cost nothing; and what a task and its result weigh."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.bench.grid import PER_MODEL, write_grid
+from harness.bench.processes import measure
+from harness.bench.rows import Row
+from harness.bench.simulated import Stages, read_stages
+from harness.engine.describe import describe_subjects
+from harness.engine.plan import Task, outcome_tasks, preparation_tasks, problem_of
+from harness.engine.schedule import Done, run_tasks
+from harness.engine.store import Store
+from harness.engine.workers import Workers
+from harness.scenario.select import load_cases
+
+SIMULATED = "simulated run"
+CARRIED = "what travels"
+CASES = 100_000
+WITHIN = 600.0
+"""Seconds that a simulated run of ``CASES`` may take."""
+MEMORY = 2000.0
+"""Megabytes that its starting process may have."""
+
+_KILOBYTE = 1e3
+_HOUR = 3600.0
+
+
+def rows(*, cases: int) -> Iterator[Row]:
+    """Makes one simulated run in a process of its own. The limits are for ``CASES``, and hold for fewer all the more.
+
+    Args:
+        cases: how many, in thousands.
+
+    Raises:
+        HarnessError: the run failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-bench-") as name:
+        folder = Path(name)
+        command = [
+            sys.executable,
+            "-m",
+            "harness.bench.simulated",
+            str(folder),
+            str(cases),
+            str(folder / "stages.json"),
+        ]
+        whole = measure(command)
+        yield from _rows_of(read_stages(folder / "stages.json"), whole.seconds)
+
+
+def _rows_of(stages: Stages, seconds: float) -> Iterator[Row]:
+    number = f"{stages.cases:,} cases"
+    for stage, took in stages.seconds.items():
+        yield Row(SIMULATED, f"{number}: {stage}", (took,), "s")
+    yield Row(SIMULATED, f"{number}: a case", (1e3 * seconds / stages.cases,), "ms")
+    yield Row(SIMULATED, f"{number}: whole run", (seconds,), "s", WITHIN)
+    for stage, megabytes in stages.megabytes.items():
+        limit = MEMORY if stage == list(stages.megabytes)[-1] else None
+        yield Row(SIMULATED, f"{number}: starting process, most memory after {stage}", (megabytes,), "MB", limit)
+
+
+def rows_of_what_travels() -> Iterator[Row]:
+    """Computes the outcomes of a hundred cases of the grid and weighs what goes to a worker and what comes back.
+
+    The weights and the batch go to each worker once; the rest goes, or comes, for each outcome.
+
+    Raises:
+        HarnessError: a problem could not be prepared.
+    """
+    workers = Workers()
+    try:
+        with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
+            yield from _weighed(Path(folder), workers)
+    finally:
+        workers.close()
+
+
+def _weighed(folder: Path, workers: Workers) -> Iterator[Row]:
+    cases = load_cases(write_grid(folder / "scenarios", PER_MODEL))
+    store = Store(folder / "store")
+
+    def done(tasks: list[Task]) -> list[Done]:
+        found = run_tasks(tasks, store=store, workers=workers, jobs=1, timeout=_HOUR, fresh=False)
+        return [one for one in found if isinstance(one, Done)]
+
+    def size_of(digest: str) -> float:
+        return store.path_of(digest).stat().st_size / _KILOBYTE
+
+    records = {(one.task.kind, one.task.key): one.record for one in done(preparation_tasks(cases, store.root))}
+    problems = {case.id: problem_of(case, records) for case in cases}
+    subjects = describe_subjects(dict.fromkeys(name for case in cases for name in case.subjects))
+    computed = done(outcome_tasks(cases, problems, subjects, store.root))
+    sent = [len(pickle.dumps((one.task.function, one.task.arguments))) / _KILOBYTE for one in computed]
+    returned = [len(pickle.dumps(one.record)) / _KILOBYTE for one in computed]
+    arrays = [size_of(one.record["arrays"]) for one in computed if one.record.get("arrays")]
+    problem = [size_of(digest) for one in problems.values() for digest in (one.weights, one.batch)]
+    yield Row(CARRIED, "a task, without its problem", tuple(sent), "kB")
+    yield Row(CARRIED, "a result, without its arrays", tuple(returned), "kB")
+    yield Row(CARRIED, "arrays of a result", tuple(arrays), "kB")
+    yield Row(
+        CARRIED,
+        "weights and batch of a problem, once a worker",
+        tuple(map(sum, zip(problem[::2], problem[1::2], strict=True))),
+        "kB",
+    )
+    each = sum(sent) + sum(returned) + sum(arrays)
+    yield Row(CARRIED, f"{CASES:,} such cases, in all", (each / len(cases) * CASES / _KILOBYTE,), "MB")
