@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.engine.record import CaseRecord
-from harness.vocabulary import Case, Comparison, Outcome, Verdict, content_hash
+from harness.engine.work import in_one_line
+from harness.vocabulary import Case, Comparison, HarnessError, Outcome, Verdict, content_hash
 
-What = Literal["unexplained", "failure", "reference", "preparation"]
+What = Literal["unexplained", "failure", "reference", "harness"]
 
 MATES: dict[str, dict[str, str]] = {
     "perturbation": {"nsl": "reference-nsl", "cleverhans-v4": "reference-cleverhans"},
@@ -58,7 +59,7 @@ class Finding:
 
     Attributes:
         what: ``unexplained``: a divergence; ``failure``: a subject failed; ``reference``: a reimplementation does not
-            do what its library does; ``preparation``: the problem cannot be made.
+            do what its library does; ``harness``: the case cannot be run.
         who: the sides that it is about.
         pair: the comparison that shows it, in table order; empty where there is none.
         sentence: in words, of this case.
@@ -85,9 +86,11 @@ def findings_in(record: CaseRecord) -> list[Finding]:
     return list(found.values())
 
 
-def preparation(case: Case, reason: str) -> Finding:
-    """That the problem of a case cannot be made."""
-    return Finding("preparation", (), (), reason, _signature(case, "preparation", without_numbers(reason)))
+def harness_fails(case: Case, error: Exception) -> Finding:
+    """That a case cannot be run at all: its problem cannot be prepared, or the harness is broken."""
+    of_file = str(error).partition(": ")  # whose name says nothing
+    reason = (of_file[2] or of_file[0]) if isinstance(error, HarnessError) else in_one_line(error)
+    return Finding("harness", (), (), reason, _signature(case, "harness", without_numbers(reason)))
 
 
 def without_numbers(text: str) -> str:

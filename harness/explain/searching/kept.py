@@ -96,7 +96,7 @@ _SUMMARIES = {
     "unexplained": "a divergence of {} that no cause explains",
     "failure": "{} fails",
     "reference": "{} do not do the same",
-    "preparation": "a problem that cannot be prepared{}",
+    "harness": "a case that cannot be run{}",
 }
 
 

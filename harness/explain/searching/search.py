@@ -18,7 +18,7 @@ from harness.explain.explaining import explain_run
 from harness.explain.reduce import Reduction, reduce_case
 from harness.explain.reduce_draft import Draft, scenario_text, subjects_of
 from harness.explain.reduce_trial import Trials
-from harness.explain.searching.findings import Finding, findings_in, preparation
+from harness.explain.searching.findings import Finding, findings_in, harness_fails
 from harness.explain.searching.generator import VARIANTS, Generated, scenarios
 from harness.explain.searching.kept import read_kept, write_finding, write_reproduction
 from harness.scenario.cases import read_cases
@@ -238,17 +238,16 @@ class _Search:
         return case
 
     def _run(self, cases: Sequence[Case]) -> Iterator[tuple[Case, CaseRecord | None, Finding | None]]:
-        """Each case with its record, or with the finding that its problem cannot be prepared."""
+        """Each case with its record, or with the finding that the harness cannot run it."""
         if not cases:
             return
         try:
             run = self._finished(cases)
         except (_UnavailableError, CannotWriteError):
             raise
-        except HarnessError as error:
-            # One that cannot be prepared ends the run of all.
+        except Exception as error:  # whatever it is, it is a finding: one case ends the run of all
             if len(cases) == 1:
-                yield cases[0], None, preparation(cases[0], str(error).partition(": ")[2] or str(error))
+                yield cases[0], None, harness_fails(cases[0], error)
             else:
                 for case in cases:
                     yield from self._run([case])
@@ -307,7 +306,7 @@ class _Search:
             return None
 
     def _reproduce(self, found: Found) -> None:
-        if len(found.finding.pair) != 2 or found.finding.what == "preparation":
+        if len(found.finding.pair) != 2 or found.finding.what == "harness":
             return
         (case,) = read_cases(found.files[0], self._question.permissions)
         run = self._finished([case])
