@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections import Counter
@@ -62,6 +63,8 @@ class Run:
         interrupted: whether it was stopped before it had finished.
         folder: where its arrays lie; ``None`` while they are in the store only.
         standing: how it stands to a baseline; ``None`` when it was held against none.
+        store: where its arrays lie while it has no folder.
+        read: of a run that was read: the cases as they were, and the SHA-256 of their text, see ``digest``.
     """
 
     environment: Mapping[str, Any]
@@ -73,6 +76,12 @@ class Run:
     folder: Path | None = None
     standing: Standing | None = None
     store: Store | None = field(default=None, compare=False)
+    read: tuple[tuple[CaseRecord, ...], str] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the cases of a run that was read, whether from the store or not; empty if they were changed."""
+        return self.read[1] if self.read and self.read[0] is self.cases else ""
 
     @property
     def totals(self) -> dict[str, Any]:
@@ -161,21 +170,24 @@ def load_run(folder: Path) -> Run:
     """
     path = folder / "run.json"
     try:
-        body = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        body = json.loads(content)
         version = body["format_version"]
         if version != FORMAT_VERSION:
             raise HarnessError(
                 f"{path}: format_version is {version}; this version of the harness reads {FORMAT_VERSION}"
             )
+        cases = tuple(_case_record(case) for case in body["cases"])
         return Run(
             environment=body["environment"],
             subjects=body["subjects"],
-            cases=tuple(_case_record(case) for case in body["cases"]),
+            cases=cases,
             started=body["started"],
             seconds=body["seconds"],
             interrupted=body["interrupted"],
             folder=folder,
             standing=from_json(body["baseline"]) if "baseline" in body else None,
+            read=(cases, _digest(content)),
         )
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}. A run folder has a run.json in it.") from error
@@ -199,7 +211,16 @@ def _to_json(run: Run) -> str:
     }
     lines = "".join(f"{json.dumps(name)}: {_text(value)},\n" for name, value in head.items())
     cases = ",\n".join(_text(_case_body(record)) for record in run.cases)
-    return f'{{\n{lines}"cases": [\n{cases}\n]\n}}\n'
+    return f"{{\n{lines}{_CASES}\n{cases}\n]\n}}\n"
+
+
+_CASES = '"cases": ['
+
+
+def _digest(content: bytes) -> str:
+    """Hash of the cases in the text of a ``run.json``, with all outcomes as if they were not from the store."""
+    cases = content.partition(_CASES.encode())[2]
+    return hashlib.sha256(cases.replace(b'"from_store": true', b'"from_store": false')).hexdigest()
 
 
 def _case_body(record: CaseRecord) -> dict[str, Any]:
