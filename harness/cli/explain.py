@@ -23,7 +23,18 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--list", action="store_true", help="all causes, one line each")
     run = f"the run folder that it is measured in (default: {_LATEST}, if there is one)"
     parser.add_argument("--run", type=Path, metavar="RUN", help=run)
+    page_help = "what differs between NSL and CleverHans: a page with one row a cause, from what the run measured"
+    parser.add_argument("--page", action="store_true", help=page_help)
+    into = (
+        "with --page: write it to FILE; where a file has <!-- differences --> and <!-- /differences -->, "
+        "a shorter table goes between them"
+    )
+    parser.add_argument("--into", type=Path, nargs="+", metavar="FILE", default=[], help=into)
     parsed = parser.parse_args(arguments)
+
+    if parsed.page:
+        _page(parsed.run or _LATEST, parsed.into)
+        return
 
     from harness.explain.causes import CAUSES
 
@@ -60,3 +71,33 @@ def _measured(cause: Cause, folder: Path | None) -> str:
     run = load_run(folder or _LATEST)
     nothing = f"no effect in {cause.scenario}." if is_in(cause, run) else f"nothing of it. {how}"
     return f"In {folder or _LATEST}: {in_words(cause, run) or nothing}".rstrip()
+
+
+def _page(folder: Path, files: Sequence[Path]) -> None:
+    """Prints the page of differences of a run, or writes it, and the table of it, to files."""
+    from harness.engine.record import load_run
+    from harness.report.differences_held import is_page, with_table
+    from harness.report.differences_page import differences_page, differences_table
+
+    run = load_run(folder)
+    made, table = differences_page(run), differences_table(run)
+    if not made:
+        raise HarnessError(
+            f"{folder} has no shipped scenario that isolates a cause between two libraries; harness run scenarios does."
+        )
+    if not files:
+        print(made, end="")
+        return
+
+    from harness.engine.store import write_atomically
+
+    texts = {}
+    for file in files:  # all are made before one is written
+        was = file.read_text(encoding="utf-8") if file.exists() else ""
+        try:
+            texts[file] = with_table(was, table) if was and not is_page(was) else made
+        except HarnessError as error:
+            raise HarnessError(f"{file}: {error}") from None
+    for file, text in texts.items():
+        write_atomically(file, text.encode())
+        print(file)

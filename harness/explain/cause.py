@@ -82,13 +82,11 @@ class Isolation:
         scenario: the shipped scenario's name.
         where: settings of its matrix at which nothing but the cause is at work, dotted name to value.
         pair: the two subjects between which it is; empty for any two libraries.
-        beside: codes of causes that are at work there all the same: no shipped scenario has it alone.
     """
 
     scenario: str
     where: Mapping[str, Any] = field(default_factory=dict)
     pair: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +103,7 @@ class Cause:
         settings: of a scenario, dotted name to value as a file has it (``None``: left out), that make the cause vanish
             when both sides are told them; ``ONE_SIDE`` for what one side used. Empty where there are none.
         isolation: where it is measured; None for what no shipped scenario can have.
+        unmeasured: why no shipped scenario can have it, in a sentence or two; empty where one has.
         option: what stands for it in ``harness.reference``, as ``Class.field`` or ``function``; empty where nothing
             does.
     """
@@ -116,6 +115,7 @@ class Cause:
     matters: str
     alike: str
     isolation: Isolation | None
+    unmeasured: str = ""
     option: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 

@@ -21,6 +21,9 @@ _LEAST_SHARE = 0.01
 """Of a divergence, for the cause to be seen in it: arithmetic has a trace in everything."""
 _NOT_COMPUTED = (Verdict.UNSUPPORTED, Verdict.ERROR)
 
+ROUNDING = ("arithmetic", "measurement")
+"""Natures of which a difference within round-off may be all that there is to see."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -32,14 +35,12 @@ class Evidence:
         distance: how far apart the two sides are, relative to the longer one: perturbations, gradients of the weights,
             or final weights, as vectors. Infinite where that is no number.
         share: how much of the divergence the cause has, in [0, 1].
-        established: whether it was found by intervention, or the scenario is one that isolates the cause.
     """
 
     record: CaseRecord
     comparison: Comparison
     distance: float
     share: float
-    established: bool
 
     @property
     def effect(self) -> float:
@@ -48,18 +49,38 @@ class Evidence:
 
     def in_words(self) -> str:
         """How many elements differ, how far apart the two sides are, and how much of that is this cause's."""
-        part = f"{100 * self.share:.0f} %"
-        return self._figures() + ("" if part == "100 %" else f", {part} of that by this cause")
-
-    def _figures(self) -> str:
-        figures = self.comparison.metrics
-        what, elements = _VECTORS[self.record.case.kind], f"{figures.get('elements', 0):,}"
-        if figures.get("incomparable"):
-            return f"{figures['incomparable']:,} of {elements} elements are a number on one side only"
+        if self._incomparable():
+            return f"{self.elements()} are a number on one side only{self._part()}"
         return (
-            f"{figures.get('differing', 0):,} of {elements} elements differ; the {what} are "
-            f"{100 * self.distance:.3g} % of their length apart"
+            f"{self.elements()} differ; the {self._vectors()} are {self._percent()} of their length apart{self._part()}"
         )
+
+    def in_short(self) -> str:
+        """The same in a few words."""
+        if self._incomparable():
+            return f"{self.elements()} are a number on one side only{self._part()}"
+        return f"{self._percent()} of the length of the {self._vectors()}{self._part()}"
+
+    def elements(self) -> str:
+        """``58 of 64 elements``: how many differ, or are a number on one side only."""
+        figures = self.comparison.metrics
+        number = self._incomparable() or figures.get("differing", 0)
+        return f"{number:,} of {figures.get('elements', 0):,} elements"
+
+    def _incomparable(self) -> int:
+        return self.comparison.metrics.get("incomparable") or 0
+
+    def _vectors(self) -> str:
+        return _VECTORS[self.record.case.kind]
+
+    def _percent(self) -> str:
+        """Two digits: what another processor's last bits do to trained weights moves more than that."""
+        percent = 100 * self.distance
+        return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"
+
+    def _part(self) -> str:
+        part = f"{100 * self.share:.0f} %"
+        return "" if part == "100 %" else f", {part} of that by this cause"
 
 
 @dataclass(frozen=True)
@@ -76,13 +97,24 @@ class NotExpressed:
 
 
 def evidence_for(cause: Cause, run: Run) -> list[Evidence]:
-    """The comparisons in which the cause is at work, the largest effect first.
+    """The comparisons that say most of the cause, the largest effect first.
 
-    Where the causes of a run's divergences are established, those that name it; otherwise those of the scenario that
-    isolates it.
+    First of all those of the scenario that isolates it, then others in which it is established; and where none is
+    established, those of the scenario that is said to isolate it.
     """
-    found = list(_established(cause, run)) or list(_isolated(cause, run))
-    return sorted(found, key=lambda evidence: -evidence.effect)
+    found = [*_established(cause, run), *_isolated(cause, run)]
+    best = min((one.rank for one in found), default=0)
+    chosen = [
+        Evidence(one.record, one.comparison, _distance(run, one.record, one.comparison), one.share)
+        for one in found
+        if one.rank == best
+    ]
+    return sorted(chosen, key=lambda evidence: -evidence.effect)
+
+
+def comparisons_with(cause: Cause, run: Run) -> int:
+    """In how many comparisons of libraries the cause is at work, or is said to be."""
+    return len({id(one.comparison) for one in (*_established(cause, run), *_isolated(cause, run))})
 
 
 def not_expressed(cause: Cause, run: Run) -> NotExpressed:
@@ -101,14 +133,16 @@ def not_expressed(cause: Cause, run: Run) -> NotExpressed:
 def in_words(cause: Cause, run: Run) -> str:
     """What the run shows of the cause in a sentence or two; nothing where it shows nothing."""
     found, missing = evidence_for(cause, run), not_expressed(cause, run)
+    told = []
     if found:
-        first = found[0]
+        first, every = found[0], comparisons_with(cause, run)
         pair = f"{first.comparison.left} and {first.comparison.right} in {first.record.case.id}"
-        more = f" Largest of {len(found):,} comparisons." if len(found) > 1 else ""
-        return f"{pair}: {first.in_words()}.{more}"
+        told.append(f"{pair}: {first.in_words()}.")
+        told += [f"It is at work in {every:,} comparisons of libraries."] if every > 1 else []
     if missing.cases:
-        return f"{missing.cases:,} cases without a result on a side. {' '.join(f'{one}.' for one in missing.reasons)}"
-    return ""
+        told.append(f"{missing.cases:,} {'case' if missing.cases == 1 else 'cases'} without a result on a side.")
+        told += [f"{one}." for one in missing.reasons]
+    return " ".join(told)
 
 
 def is_at(case: Case, where: Mapping[str, Any]) -> bool:
@@ -121,23 +155,34 @@ def is_in(cause: Cause, run: Run) -> bool:
     return next(_of_scenario(cause, run), None) is not None
 
 
-def _established(cause: Cause, run: Run) -> Iterator[Evidence]:
+@dataclass(frozen=True)
+class _Found:
+    """A comparison in which a cause is at work. The lower its rank, the more it says of the cause."""
+
+    record: CaseRecord
+    comparison: Comparison
+    share: float
+    rank: int
+
+
+def _established(cause: Cause, run: Run) -> Iterator[_Found]:
+    isolating = {id(comparison) for _, comparison in _of_scenario(cause, run)}
     for record in run.cases:
         for comparison in record.comparisons:
             if _is_of_libraries(comparison) or _is_its_pair(cause, comparison):
                 for one in comparison.causes:
                     if one["code"] == cause.code and one["share"] >= _LEAST_SHARE:
-                        distance = _distance(run, record, comparison)
-                        yield Evidence(record, comparison, distance, min(1.0, one["share"]), established=True)
+                        rank = 0 if id(comparison) in isolating else 1
+                        yield _Found(record, comparison, min(1.0, one["share"]), rank)
 
 
-def _isolated(cause: Cause, run: Run) -> Iterator[Evidence]:
-    # Arithmetic and round-off make no divergence, or not by themselves: there a difference is all that shows.
-    any_difference = cause.nature in ("arithmetic", "measurement")
+def _isolated(cause: Cause, run: Run) -> Iterator[_Found]:
     for record, comparison in _of_scenario(cause, run):
-        differs = any_difference and comparison.verdict is Verdict.CLOSE and comparison.metrics.get("differing")
-        if comparison.verdict is Verdict.DIVERGED or differs:
-            yield Evidence(record, comparison, _distance(run, record, comparison), 1.0, established=False)
+        differs = comparison.verdict is Verdict.CLOSE and comparison.metrics.get("differing")
+        if differs and cause.nature in ROUNDING:
+            yield _Found(record, comparison, 1.0, rank=0)
+        elif comparison.verdict is Verdict.DIVERGED and not comparison.causes:
+            yield _Found(record, comparison, 1.0, rank=2)
 
 
 def _of_scenario(cause: Cause, run: Run) -> Iterator[tuple[CaseRecord, Comparison]]:

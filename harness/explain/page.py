@@ -49,7 +49,7 @@ def _libraries(cause: Cause) -> Iterator[str]:
 def _seen(cause: Cause) -> Iterator[str]:
     isolation = cause.isolation
     if isolation is None:
-        yield "  in no shipped scenario"
+        yield _wrapped(f"in no shipped scenario: {cause.unmeasured}")
     else:
         settings = settings_text(isolation)
         yield f"  {command(isolation)}"
@@ -57,8 +57,6 @@ def _seen(cause: Cause) -> Iterator[str]:
             yield _wrapped(f"at {settings}", indent="      ")
         if isolation.pair:
             yield f"      between {isolation.pair[0]} and {isolation.pair[1]}"
-        if isolation.beside:
-            yield _wrapped(f"together with {_listed(isolation.beside)}: no shipped scenario has it alone", "      ")
     if cause.option:
         yield f"  in harness.reference: {cause.option}"
 
@@ -76,10 +74,6 @@ def _wrapped(text: str, indent: str = "  ", following: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _value(value: object) -> str:

@@ -46,6 +46,27 @@ def test_a_page_with_a_run_says_what_it_measured(harness, scenarios, synthetic, 
     assert "nothing of it. harness run -k default-norm measures it." in told
 
 
+def test_the_page_of_all_causes_and_where_it_goes(harness, scenarios, synthetic, make_case) -> None:
+    case = make_case("default-labels", point=POINT)
+    synthetic.saved(scenarios / "mine", synthetic.record(case, {"nsl": 0, "cleverhans-v4": 16}))
+    shown = harness("explain", "--page", "--run", "mine")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("# What differs between NSL and CleverHans\n")
+    (scenarios / "mine.md").write_text("Before\n<!-- differences -->\n<!-- /differences -->\nAfter\n")
+    (scenarios / "other.md").write_text("Mine\n")
+    written = harness("explain", "--page", "--run", "mine", "--into", "new.md", "mine.md")
+    assert (written.returncode, written.stdout.split()) == (0, ["new.md", "mine.md"])
+    assert (scenarios / "new.md").read_text() == shown.stdout
+    before, _, rest = (scenarios / "mine.md").read_text().partition("| what differs | nature | measured | case |")
+    assert before.startswith("Before\n")
+    assert "`label-source` | default | 100 % of the length of the perturbations | `default-labels` |" in rest
+    assert rest.endswith("After\n")
+    refused = harness("explain", "--page", "--run", "mine", "--into", "new.md", "other.md")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("other.md: expected a page of differences or a file with <!-- differences -->")
+    assert (scenarios / "other.md").read_text() == "Mine\n"
+
+
 def test_what_is_no_cause(harness) -> None:
     for arguments, message in (
         (["lable-source"], "'lable-source' is not a cause. Did you mean 'label-source'? Valid: label-source, "),

@@ -31,7 +31,7 @@ CAUSES = (
             "Compile NSL's model with a loss whose reduction is 'sum'. Or give CleverHans a loss_fn= that "
             "takes the mean."
         ),
-        isolation=Isolation("small-gradients", {"attack.norm": "l2"}),
+        isolation=Isolation("small-gradients", {"attack.norm": "l2", "model.init.scale": 1.0e-5}),
         option="mean_over_batch",
         settings={"attack.loss_reduction": "sum"},
     ),
@@ -78,16 +78,18 @@ CAUSES = (
                 "attacks.attack",
                 "Attack.get_or_guess_labels",
                 260,
-                "attacks all that tie at once; fgm then shares the label evenly among them",
+                "compares probabilities and attacks all that tie at once; fgm shares the label evenly among them",
             ),
         ),
         matters=(
             "Models that give classes the same output: not trained yet, without biases at an input of zeros, or "
-            "saturated until several probabilities round alike. Where all classes tie, nothing is to be gained in any "
-            "direction, and 3.1.0 leaves such an example as it is."
+            "saturated until several probabilities round alike. 3.1.0 takes a softmax before it compares, so logits "
+            "that differ may tie there: with weights of 1e-9 all classes do, in every example "
+            "(predictions-that-round-alike). Where all tie, nothing is to be gained in any direction, and 3.1.0 leaves "
+            "the example as it is."
         ),
         alike="Give y= to both.",
-        isolation=Isolation("tied-predictions"),
+        isolation=Isolation("tied-predictions", {"attack.norm": "linf"}, pair=("cleverhans-v4", "cleverhans-v3")),
         settings={"attack.labels": "given"},
     ),
     Cause(
@@ -106,7 +108,9 @@ CAUSES = (
         ),
         matters="Under l2, in the last bits of the perturbation. Only a test for equal bits sees it.",
         alike="No setting does it. Compare with a tolerance of a few units of round-off.",
-        isolation=Isolation("configured-alike", {"attack.norm": "l2"}, pair=("nsl", "cleverhans-v4")),
+        isolation=Isolation(
+            "configured-alike", {"attack.norm": "l2", "attack.epsilon": 0.1}, pair=("nsl", "cleverhans-v4")
+        ),
         option="Conventions.l2",
     ),
     Cause(
@@ -124,11 +128,17 @@ CAUSES = (
             cleverhans_3("attacks.fast_gradient_method", "fgm", 132, "adds d*s to x"),
         ),
         matters=(
-            "The perturbation itself has other last bits. Added to x, which undoes the subtraction, it gave the same "
-            "adversarial example in every case measured so far, so a cause of a divergence it has not been yet."
+            "Where a feature is infinite: inf - inf is NaN, so in NSL it becomes NaN even if its gradient is 0, and so "
+            "does the loss; CleverHans leaves it as it is. Of finite numbers the perturbation has other last bits, but "
+            "added to x, which undoes the subtraction, it gives the same adversarial example; only where that rounds "
+            "to a power of two it may be one unit less (sums-that-round-to-a-power-of-two). So it is in half "
+            "precision, in which all numbers have been tried, and larger precisions round by the same rule."
         ),
-        alike="No setting does it; compare adversarial examples and not perturbations.",
-        isolation=Isolation("configured-alike", {"attack.norm": ["linf", "l1"]}),
+        alike=(
+            "Keep features finite, by a layer or before the model. Then compare adversarial examples and not "
+            "perturbations: of these no setting makes the last bits alike."
+        ),
+        isolation=Isolation("step-infinite-features"),
         option="Conventions.offset",
     ),
     Cause(
@@ -150,9 +160,13 @@ CAUSES = (
             ),
             cleverhans_3("utils_tf", "clip_by_value", 664, "uses tf.clip_by_value: the lower one wins"),
         ),
-        matters="Only for a range that is empty, by mistake. Scenario files refuse one.",
+        matters=(
+            "Only for a range that is empty, by mistake: with bounds of 0.6 and 0.4 every element becomes 0.4 in NSL "
+            "and 0.6 in CleverHans 4.0.0, while 3.1.0 refuses inputs that do not lie between them."
+        ),
         alike="State a range whose lower bound lies below the upper one.",
         isolation=None,
+        unmeasured="Scenario files refuse an empty range, and of any other both orders make the same.",
         option="Conventions.clip",
     ),
 )

@@ -16,7 +16,11 @@ CAUSES = (
             "initial weights that are nudged by one unit in the last place."
         ),
         alike="Nothing is to be done. A comparison that round-off explains is CLOSE, and no divergence.",
-        isolation=Isolation("configured-alike", {"attack.norm": "l2"}, pair=("cleverhans-v4", "cleverhans-v3")),
+        isolation=Isolation(
+            "configured-alike",
+            {"attack.norm": "l2", "attack.epsilon": 0.1},
+            pair=("cleverhans-v4", "cleverhans-v3"),
+        ),
     ),
     Cause(
         code="unexplained",
@@ -33,5 +37,6 @@ CAUSES = (
             "number that differs."
         ),
         isolation=None,
+        unmeasured="What a shipped scenario shows is explained.",
     ),
 )

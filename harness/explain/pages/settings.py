@@ -145,7 +145,8 @@ CAUSES = (
                 "attacks.fast_gradient_method",
                 "fgm",
                 132,
-                "asserts the same, and unless sanity_checks=False also that the inputs lie in the range",
+                "asserts the same, and unless sanity_checks=False also that the inputs lie in the range; with "
+                "clip_grad=True it alone ignores the gradient where the range would undo the step",
             ),
         ),
         matters=(
@@ -200,24 +201,58 @@ CAUSES = (
         option="fast_gradient_method",
     ),
     Cause(
-        code="dtype",
-        title="The precision in which the attack is computed",
+        code="several-inputs",
+        title="Whether a model may have several inputs, and over what the norm is taken",
         nature="missing feature",
         libraries=(
-            nsl("lib.utils", "maximize_within_unit_norm", 212, "computes in the precision of the features"),
+            nsl(
+                "lib.utils",
+                "maximize_within_unit_norm",
+                212,
+                "moves all inputs at once, and takes one norm over all of them",
+            ),
+            cleverhans_4("tf2.attacks.fast_gradient_method", "fast_gradient_method", 9, "takes one tensor"),
+            cleverhans_3("attacks.fast_gradient_method", "FastGradientMethod.generate", 40, "takes one tensor"),
+        ),
+        matters=(
+            "Models with several inputs. Under l2 and l1 an attack on one input after the other would give each of "
+            "them a perturbation of length epsilon, and NSL gives all of them together one."
+        ),
+        alike=(
+            "Give CleverHans one tensor with the inputs side by side, and a model_fn that takes it apart: then the "
+            "norm is over all of them, too."
+        ),
+        isolation=Isolation("named-inputs"),
+    ),
+    Cause(
+        code="dtype",
+        title="The precision in which the attack is computed",
+        nature="defect",
+        libraries=(
+            nsl(
+                "lib.adversarial_neighbor",
+                "is_differentiable_tensor",
+                42,
+                "computes in the precision of the features, and leaves features of whole numbers as they are",
+            ),
             cleverhans_4("tf2.attacks.fast_gradient_method", "fast_gradient_method", 9, "casts its input to float32"),
             cleverhans_3(
                 "attacks.fast_gradient_method",
                 "optimize_linear",
                 219,
-                "under l2 and l1 mixes float32 constants into a float64 gradient, and TensorFlow raises",
+                "takes a dtypestr, yet under l2 and l1 mixes float32 constants into a float64 gradient, and TensorFlow "
+                "raises",
             ),
         ),
         matters=(
-            "Models in double precision. CleverHans 4.0.0 answers in single precision without a word, 3.1.0 in double "
-            "precision under linf alone."
+            "Models in double precision: CleverHans 4.0.0 answers in single precision without a word, 3.1.0 in double "
+            "precision under linf alone. And features of whole numbers, such as uint8 images: 4.0.0 casts and moves "
+            "them, NSL leaves them as they are and says so in the log only."
         ),
-        alike="Run the attack in float32 on both sides; under linf 3.1.0 and NSL agree in float64, too.",
+        alike=(
+            "Cast the features to float32 and run the attack in it on both sides; under linf 3.1.0 and NSL agree in "
+            "float64, too."
+        ),
         isolation=Isolation("double-precision"),
         settings={"attack.dtype": "float32"},
     ),

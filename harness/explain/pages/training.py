@@ -92,7 +92,7 @@ CAUSES = (
             "With CleverHans 3.1.0 put tf.stop_gradient around what the attack returns (an Attack of one's own whose "
             "generate does so). With 4.0.0 call the attack within the tape to let it through."
         ),
-        isolation=Isolation("step-configured-alike", {"attack.norm": "l2"}),
+        isolation=Isolation("step-weights-before-the-input", {"attack.norm": "l2"}, pair=("nsl", "cleverhans-v3")),
         option="Conventions.gradient_flow",
     ),
     Cause(
@@ -119,9 +119,7 @@ CAUSES = (
             "With CleverHans 3.1.0 set Keras's learning phase, which the attack reads. NSL's own training step has no "
             "choice: for inference write the loop around nsl.keras.adversarial_loss."
         ),
-        isolation=Isolation(
-            "trained-with-batch-normalisation", {"training.mode": "training"}, beside=("batch-statistics",)
-        ),
+        isolation=Isolation("step-own-attack-mode"),
         option="TrainingAttack.training",
         settings=_INFERENCE,
     ),
@@ -196,11 +194,12 @@ CAUSES = (
             cleverhans_4("tf2.attacks.fast_gradient_method", "fast_gradient_method", 9, "has none in the attack"),
         ),
         matters=(
-            "Under linf and l1 a positive weight changes no perturbation, under l2 only that of a gradient near the "
-            "floor of its norm; the losses it changes always."
+            "The losses always. The attack only under l2, where a weight in NSL lifts a gradient above the floor of "
+            "its norm or leaves it below; in CleverHans no weight reaches the attack. Under linf and l1 a positive "
+            "weight changes no perturbation."
         ),
         alike="With CleverHans 3.1.0 write the weighted loss around the attack instead of using CrossEntropy.",
-        isolation=Isolation("step-sample-weights"),
+        isolation=Isolation("step-sample-weights-in-the-attack"),
         settings={"training.sample_weights": None},
     ),
     Cause(
@@ -275,7 +274,57 @@ CAUSES = (
             "trajectory: compare them over several seeds."
         ),
         alike="No seed makes them alike. To compare steps, run the model in inference mode or leave dropout out.",
-        isolation=Isolation("step-dropout", {"training.mode": "training"}),
+        isolation=Isolation("step-dropout", {"training.mode": "training", "training.attack_mode": "training"}),
         settings=_INFERENCE,
+    ),
+    Cause(
+        code="batch-order",
+        title="Which examples a step is given, and what becomes of a last batch that is not full",
+        nature="default",
+        libraries=(
+            nsl(
+                "keras.adversarial_regularization",
+                "AdversarialRegularization.compile",
+                500,
+                "is trained by fit of Keras, which ends an epoch with a smaller batch and shuffles by its own seed",
+            ),
+            cleverhans_3(
+                "train",
+                "train",
+                38,
+                "fills the last batch with examples drawn once more, and shuffles by the rng that it is given",
+            ),
+        ),
+        matters=(
+            "In every training: two libraries that are given the same data set see other batches, and where its size "
+            "is no multiple of the batch 3.1.0 sees some examples twice in an epoch."
+        ),
+        alike="Make the batches yourself and give both the same, as this tool does.",
+        isolation=None,
+        unmeasured="Every subject is given the same batches, so that what differs is what a library does with them.",
+    ),
+    Cause(
+        code="loss-limit",
+        title="Whether a training ends at a loss that is extreme or no number",
+        nature="default",
+        libraries=(
+            nsl(
+                "keras.adversarial_regularization",
+                "AdversarialRegularization.compile",
+                500,
+                "is trained by fit of Keras, which goes on at any loss",
+            ),
+            cleverhans_3("train", "train", 38, "raises above loss_threshold=1e5, and at infinity and NaN"),
+        ),
+        matters=(
+            "Trainings that fail: with 3.1.0 one ends at once with an error, with NSL it runs to its end and returns "
+            "weights that are NaN."
+        ),
+        alike="Give fit the callback TerminateOnNaN, and train loss_threshold=np.inf.",
+        isolation=None,
+        unmeasured=(
+            "Every subject takes its steps one by one and none of them is stopped; a comparison says at which step a "
+            "side ceased to be finite (too-high-a-rate)."
+        ),
     ),
 )
