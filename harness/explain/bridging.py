@@ -14,6 +14,7 @@ from harness.engine.record import by_prefix
 from harness.engine.store import Store
 from harness.engine.work import Problem, in_hand, in_one_line
 from harness.explain.bridge import MOST_SETTINGS, Distance, attribution, span
+from harness.explain.leaving import Leaving, Stepped, attacked, leaving_of_attack, leaving_of_step
 from harness.explain.step_pictures import StepPictures
 from harness.oracle.verdicts import Tolerance, judge, sentence
 from harness.subjects.environments import TENSORFLOW_2
@@ -57,7 +58,7 @@ class _Case:
         store = Store(root)
         arrays = store.get_arrays(problem.batch)
         models, batch = in_hand(root, case, problem, arrays, TENSORFLOW_2.begin)
-        self._case, self._tolerance = case, tolerance
+        self._case, self._tolerance, self._classes = case, tolerance, problem.classes
         self._inputs = by_prefix(arrays, "input") if case.kind == "perturbation" else {}
         self._sides = {name: side_of(outcome, store.get_arrays) for name, outcome in outcomes.items()}
         self._ends: dict[str, tuple[str, str]] = {}
@@ -73,7 +74,8 @@ class _Case:
 
         ``reason``: why it is not explained, or empty. ``differing``: the settings in which the two differ, by code,
         with both values. ``ends``: by subject, how the reimplementation stands to it under its own stance: ``verdict``
-        and ``sentence``. The rest as ``bridge.attribution`` has it; empty where there is a reason.
+        and ``sentence``, and where it is not met ``leaves``, the ``step`` at which, with ``words``. The rest as
+        ``bridge.attribution`` has it; empty where there is a reason.
         """
         empty = {"measure": "", "settings": {}, "steps": [], "round_off": 0.0, "evaluated": 0}
         unexplained = {"differing": {}, "ends": {}, **empty}
@@ -88,7 +90,10 @@ class _Case:
             unexplained |= {"differing": said, "ends": {n: {"verdict": v, "sentence": s} for n, (v, s) in ends.items()}}
             missed = [name for name, (verdict, _) in ends.items() if verdict not in ("EQUAL", "CLOSE", DRAWN)]
             if missed:
-                leaves = "; ".join(f"{name}: {ends[name][1]}" for name in missed)
+                leaving = {name: self._leaving(name, stances[(left, right).index(name)]) for name in missed}
+                for name, one in leaving.items():
+                    unexplained["ends"][name]["leaves"] = one.to_json()
+                leaves = "; ".join(f"{name}: it leaves at {leaving[name].words}; {ends[name][1]}" for name in missed)
                 reason = f"the reimplementation under the settings of {' and of '.join(missed)} does not meet {leaves}"
                 return {**unexplained, "reason": reason}
             if len(codes) > MOST_SETTINGS:
@@ -110,7 +115,7 @@ class _Case:
         gaps = [distance(one, end).l2 for one, end in zip(real, (bridged.results[0], bridged.results[-1]), strict=True)]
         found = attribution(bridged, distance, remainder=sum(gaps), whole=distance(*real).l2)
         found |= self.pictures.of(stances, found, self._stances.result)
-        return _by_draws(found) if drawn else found
+        return by_draws(found) if drawn else found
 
     def _end(self, name: str, stance: Stance) -> tuple[str, str]:
         if name not in self._ends:
@@ -125,6 +130,14 @@ class _Case:
             within = self._within_draws(name, stance) if stance.get("random-draws") == OWN_DRAWS else ""
             self._ends[name] = (DRAWN, within) if within else (str(verdict), said)
         return self._ends[name]
+
+    def _leaving(self, name: str, stance: Stance) -> Leaving:
+        """The step at which a side leaves that is not met."""
+        real, result = self._scaled(self._sides[name]), self._stances.result
+        if self._case.kind == "loss":
+            return leaving_of_step(Stepped(real, result(stance), self._tolerance.max_gradient_roundoff))
+        roundoff = self._tolerance.max_roundoff
+        return leaving_of_attack(attacked(self._inputs, real, stance, result, classes=self._classes, roundoff=roundoff))
 
     def _within_draws(self, name: str, stance: Stance) -> str:
         """How a side that draws masks of its own stands among draws of the reimplementation; empty if beyond them."""
@@ -156,7 +169,7 @@ class _Case:
         return lambda a, b: _between(_flat(a), _flat(b), limits)
 
 
-def _by_draws(found: dict[str, Any]) -> dict[str, Any]:
+def by_draws(found: dict[str, Any]) -> dict[str, Any]:
     """What is left at ends that were met within the spread of draws is theirs, not round-off's."""
     settings, left = dict(found["settings"]), found["round_off"] if found["measure"] else 1.0
     own = settings.get("random-draws", {"share": 0.0, "elements": None, "l2": None})
