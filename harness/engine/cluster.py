@@ -36,6 +36,9 @@ _WITHOUT_WORKERS = 60.0
 _LOOK_EVERY = 1.0
 """Seconds from one look at how many workers there are to the next."""
 
+_LEAVING = 0.7
+"""Seconds to wait, at the end, for a scheduler that does not answer."""
+
 _SENDINGS = 5
 """Times that one task is sent: a worker may have lost what it had, or another one may get the task."""
 
@@ -123,7 +126,7 @@ class Cluster:
         return ""
 
     def close(self) -> None:
-        """Ends what is running, within two seconds, whether the scheduler answers or not."""
+        """Ends what is running, at once, whether the scheduler answers or not."""
         lost = bool(self._over)
         self._over = self._over or "it is closed"
         self._finished.put(None)
@@ -137,11 +140,11 @@ class Cluster:
                 if sent and not lost:
                     self._client.cancel(sent, force=True)
             with contextlib.suppress(Exception):  # the same
-                self._client.close(timeout=1)
+                self._client.close(timeout=_LEAVING)
 
         leaving = threading.Thread(target=leave, daemon=True)
         leaving.start()
-        leaving.join(1.5)
+        leaving.join(_LEAVING)
 
     def _agreed_versions(self) -> str:
         """What all workers and this process have, as one hash; where they compute becomes part of all keys."""
@@ -153,25 +156,24 @@ class Cluster:
             ) from None
         here = remote.versions()
         found = self._client.run(remote.versions, on_error="return")
-        problems, machines = [], {}
+        machines: dict[tuple[str, ...], list[str]] = {}
+        problems: dict[str, list[str]] = {}
         for worker, there in sorted(found.items()):
             if not isinstance(there, Mapping):
-                problems.append(f"{worker}: the harness cannot be imported there: {in_one_line(there)}")
+                problems.setdefault(f"the harness cannot be imported: {in_one_line(there)}", []).append(worker)
                 continue
-            machines.setdefault(tuple(str(there[name]) for name in remote.MACHINE), worker)
-            problems += [
-                f"{worker}: {name} is {there.get(name, 'missing')}; here it is {value}"
-                for name, value in here.items()
-                if name not in remote.MACHINE and there.get(name) != value
-            ]
+            machines.setdefault(tuple(str(there[name]) for name in remote.MACHINE), []).append(worker)
+            for name in here:
+                if name not in remote.MACHINE and there.get(name) != here[name]:
+                    said = f"{name} is {there.get(name, 'missing')}; here it is {here[name]}"
+                    problems.setdefault(said, []).append(worker)
         if len(machines) > 1:
-            each = "; ".join(f"{worker} has {', '.join(machine)}" for machine, worker in machines.items())
-            problems.append(f"workers differ in their processor, and so would last bits: {each}")
+            problems |= {f"computes on {', '.join(machine)}": workers for machine, workers in machines.items()}
         if problems:
-            lines = "\n".join(f"  {problem}" for problem in dict.fromkeys(problems))
             raise HarnessError(
-                f"--scheduler {self._address}: outcomes would not be comparable. Install the same on every worker, "
-                f"and start it again:\n{lines}"
+                f"--scheduler {self._address}: outcomes would not be comparable. Give every worker the same versions "
+                "and the same kind of processor, and start it again:\n"
+                + "\n".join(f"  {_named(workers)}: {said}" for said, workers in problems.items())
             )
         (machine,) = machines
         fingerprint.computes_on(dict(zip(remote.MACHINE, machine, strict=True)))
@@ -294,17 +296,28 @@ class Cluster:
 _KEPT = "What was finished before is in the store, and the same command goes on from there, with or without --scheduler"
 
 
+def _named(workers: Sequence[str]) -> str:
+    """Workers by address; of many the first and how many."""
+    return workers[0] if len(workers) == 1 else f"{workers[0]} and {len(workers) - 1} more"
+
+
 def _connect(address: str) -> Any:
     try:
         import distributed
         from dask import config
+        from distributed.comm.addressing import get_address_host_port
     except ModuleNotFoundError:
         raise HarnessError(
             "--scheduler needs the package 'distributed'. To mend it: pip install 'adversarial-harness[cluster]'"
         ) from None
     # What Dask would print is said by what is raised; and pretraining data may be larger than it finds reasonable.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in [one for one in logging.root.manager.loggerDict if one.partition(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"})
+    try:
+        get_address_host_port(address, strict=True)  # a client of an address that is none cannot be closed
+    except ValueError as error:
+        raise HarnessError(f"--scheduler {address}: not an address, as tcp://host:8786 is: {error}") from error
     try:
         return distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:

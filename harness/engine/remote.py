@@ -16,6 +16,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,10 @@ class Place:
             return Answer(address, failure=result.failure, reason=result.reason)
         return Answer(address, record=result.record, content=self._contents(result.record, parcel))
 
+    def close(self) -> None:
+        """Ends the processes."""
+        self._workers.close()
+
     def _contents(self, record: Any, parcel: Parcel) -> dict[str, bytes]:
         """The arrays that a record names, but for those that the starting process has sent itself."""
         contents = {}
@@ -182,7 +187,10 @@ class Place:
 def _place_in(folder: str, threads: int, memory: int) -> Place:
     # Dask makes its workers daemons, which may start no process; those of the harness end with them by themselves.
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
-    return Place(Path(folder, "harness"), threads=threads, memory=memory)
+    place = Place(Path(folder, "harness"), threads=threads, memory=memory)
+    # At its end a process waits for those that it started, and these wait for its end.
+    util.Finalize(None, place.close, exitpriority=100)
+    return place
 
 
 _STARTING = threading.Lock()
