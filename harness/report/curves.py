@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.engine.record import CaseRecord, Run
 from harness.report.accuracies import Accuracy, accuracies
+from harness.report.kept import keep, made_from, store_of
 from harness.report.matrix import BY_INTEREST, Pair, in_table_order, is_library, pair_of
 from harness.report.text import count, figure, printable
 from harness.vocabulary import Comparison, HarnessError
@@ -99,25 +100,42 @@ NO_CURVES = Curves()
 
 
 def draw_curves(run: Run) -> dict[int, Curves]:
-    """The curves of every training of a run, by the case's position. What draws is imported if there is one."""
-    trainings = {number: record for number, record in enumerate(run.cases) if record.case.kind == "training"}
-    if not trainings:
-        return {}
-    # Where its cache cannot be kept it warns; that is slower by a moment, and nothing to trouble a reader with.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from harness.report.plot import Sheet
+    """The curves of every training of a run, by the case's position.
 
-    sheet, drawn = Sheet(), {}
-    for number, record in trainings.items():
+    Those that an earlier report has drawn are taken from the run's store, and what draws is imported if there is one
+    that is not there.
+    """
+    store, drawn = store_of(run), {}
+    draw: Callable[[Course, str, str], str] | None = None
+    for number, record in enumerate(run.cases):
+        if record.case.kind != "training":
+            continue
+        key = made_from("curves", 0, [record])
+        kept = store.get_record("curves", key) if store else None
+        if kept:
+            drawn[number] = Curves(kept["svg"], kept["words"])
+            continue
         try:
             course = course_of(run, record)
         except HarnessError as reason:  # a report of the figures is worth having without the arrays
             drawn[number] = Curves(missing=str(reason))
             continue
         if course.subjects:
+            draw = draw or _drawing()
             words = in_words(record, course)
-            drawn[number] = Curves(sheet.draw(course, title=printable(record.case.id), words=words), words)
+            drawn[number] = Curves(draw(course, printable(record.case.id), words), words)
+            if store:
+                keep(store, "curves", key, {"svg": drawn[number].svg, "words": words})
     return drawn
+
+
+def _drawing() -> Callable[[Course, str, str], str]:
+    # Where its cache cannot be kept it warns; that is slower by a moment, and nothing to trouble a reader with.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    from harness.report.plot import Sheet
+
+    sheet = Sheet()
+    return lambda course, title, words: sheet.draw(course, title=title, words=words)
 
 
 def file_name(number: int, case: str) -> str:

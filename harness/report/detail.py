@@ -13,10 +13,12 @@ from harness.report.curves import Curves
 from harness.report.differences import differences_of
 from harness.report.equivalence import condition_text
 from harness.report.expectation import expected_text
+from harness.report.filmstrips import Filmstrips
 from harness.report.losses import losses_of, nonfinite_text
 from harness.report.pictures import Pictures, as_json
 from harness.report.settings import data_text, model_text, setting_names, setting_text, training_text, used
 from harness.report.text import cleaned
+from harness.report.waterfall import waterfall
 from harness.vocabulary import Comparison, Outcome
 
 _DIGITS = 6
@@ -26,12 +28,16 @@ _DIGITS = 6
 _ALLOWED = {"perturbation": "max_roundoff", "loss": "max_gradient_roundoff", "training": "max_times_twin"}
 """The part of the tolerance that a verdict of each kind is judged with."""
 
-_SHOWN_ELSEWHERE = ("worst", "steps", "distance", "twin", "equivalence", "bridge")
+_SHOWN_ELSEWHERE = ("worst", "steps", "distance", "twin", "equivalence", "bridge", "proposal")
 """Metrics that the page shows as part of a sentence, as curves, or as a table of their own."""
 
 
-def detail(record: CaseRecord, pictures: Pictures, curves: Curves) -> dict[str, Any]:
-    """One case: what was asked, the identity of its problem, outcomes, comparisons, pictures, curves."""
+def detail(record: CaseRecord, pictures: Pictures, curves: Curves, filmstrips: Filmstrips) -> dict[str, Any]:
+    """One case: what was asked, the identity of its problem, outcomes, comparisons, pictures, curves.
+
+    Of what may change while nothing is computed there is nothing in it, so that it can be kept: which outcomes came
+    from the store is in the page's index.
+    """
     case = record.case
     return {
         "id": case.id,
@@ -44,10 +50,11 @@ def detail(record: CaseRecord, pictures: Pictures, curves: Curves) -> dict[str, 
         "identity": dict(record.identity),
         "settings": setting_names(record.outcomes),
         "outcomes": [_outcome(outcome) for outcome in record.outcomes],
-        "comparisons": [_comparison(record, comparison) for comparison in record.comparisons],
+        "comparisons": [_comparison(record, comparison, filmstrips) for comparison in record.comparisons],
+        "strips": filmstrips.strips,
         "apart": list(differences_of(record).values()),
         "sheets": [as_json(sheet) for sheet in pictures.sheets],
-        "missing": pictures.missing,
+        "missing": pictures.missing or filmstrips.missing,
         "curves": {"svg": curves.svg, "words": curves.words} if curves.svg else None,
         "undrawn": curves.missing,
     }
@@ -59,7 +66,6 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "reason": outcome.reason,
         "seconds": outcome.seconds,
-        "stored": outcome.from_store,
         "epsilon": outcome.settings.get("epsilon"),
         "norm": outcome.settings.get("norm"),
         "used": {name: [one.text, one.default] for name, one in used(outcome).items()},
@@ -71,7 +77,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _comparison(record: CaseRecord, comparison: Comparison) -> dict[str, Any]:
+def _comparison(record: CaseRecord, comparison: Comparison, filmstrips: Filmstrips) -> dict[str, Any]:
     return {
         "left": comparison.left,
         "right": comparison.right,
@@ -82,6 +88,9 @@ def _comparison(record: CaseRecord, comparison: Comparison) -> dict[str, Any]:
         "sentence": said(comparison),
         "metrics": {name: value for name, value in comparison.metrics.items() if name not in _SHOWN_ELSEWHERE},
         "tests": [[condition_text(name), one] for name, one in (comparison.metrics.get("equivalence") or {}).items()],
+        "waterfall": waterfall(comparison),
+        "film": filmstrips.of(comparison.left, comparison.right),
+        "proposal": comparison.metrics.get("proposal"),
         "allowed": comparison.tolerance.get(_ALLOWED[record.case.kind]),
     }
 

@@ -1,54 +1,77 @@
-"""``report.html``: a run as one page that needs nothing but itself, neither a network nor other files."""
+"""``report.html``: a run as a page that needs no network, and but for the details of many cases no other file."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.engine.record import CaseRecord, Run
-from harness.report.curves import NO_CURVES, Curves, draw_curves, file_name
-from harness.report.detail import detail, island
+from harness.engine.record import Run
+from harness.engine.store import write_atomically
+from harness.report.curves import Curves, draw_curves
+from harness.report.detail import island
+from harness.report.details import FILE_CASES, Details, details_beside, embedded
 from harness.report.known import Known
 from harness.report.matrix import Cell
 from harness.report.page import cell_words, context, index
-from harness.report.pictures import Pictures, pictures_of
 from harness.report.text import figure, printable
 from harness.vocabulary import Verdict
 
-PICTURES_LIMIT = 4_000_000
-"""Bytes of pictures in a page. 150 cases with six subjects on 8 x 8 images take about a tenth of it."""
-
-CURVES_LIMIT = 6_000_000
-"""Bytes of curves in a page. Each training has about 30,000."""
-
 _TEMPLATES = Path(__file__).parent / "templates"
-_SCRIPTS = ("elements.js", "pictures.js", "kinds.js", "detail.js", "filters.js", "main.js")
+_SCRIPTS = (
+    "elements.js", "pictures.js", "kinds.js", "waterfall.js", "detail.js", "filters.js", "loading.js", "main.js"
+)  # fmt: skip
 
 
 def html(run: Run) -> str:
-    """The page of a run, see ``html_with``."""
+    """The page of a run with everything in it, however large that is, see ``page_with``."""
     return html_with(run, draw_curves(run))
 
 
 def html_with(run: Run, curves: Mapping[int, Curves]) -> str:
+    """The same with curves that are drawn already: by the case's position, as ``draw_curves`` returns them."""
+    found = embedded(run, curves)
+    assert found is not None
+    return page_with(run, found)
+
+
+def write_html(run: Run, curves: Mapping[int, Curves], path: Path) -> Details:
+    """Writes the page of a run and, where there are many cases, their details beside it.
+
+    Args:
+        run: with its arrays, for the pictures.
+        curves: by the case's position, as ``draw_curves`` returns them.
+        path: of the page.
+
+    Returns:
+        Where the details are.
+
+    Raises:
+        HarnessError: when a file cannot be written.
+    """
+    details = details_beside(run, curves, path.parent)
+    write_atomically(path, page_with(run, details).encode())
+    return details
+
+
+def page_with(run: Run, details: Details) -> str:
     """The page of a run.
 
     It forbids itself every connection and every script and style but its own, by a content security policy with their
     hashes; whatever comes from scenarios and libraries is text in it and nothing else.
 
     Args:
-        run: with its arrays, for the pictures.
-        curves: by the case's position, as ``draw_curves`` returns them.
+        run: the run.
+        details: of its cases. Where they lie in files, the page's own script may load scripts, and no other may.
     """
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     script = _script()
-    details = _details(run, curves)
+    loading = " 'strict-dynamic'" if details.files else ""
     return (
         _environment()
         .get_template("report.html")
@@ -57,7 +80,7 @@ def html_with(run: Run, curves: Mapping[int, Curves]) -> str:
             policy="; ".join(
                 (
                     "default-src 'none'",
-                    f"script-src '{_digest(script)}'",
+                    f"script-src '{_digest(script)}'{loading}",
                     f"style-src '{_digest(style)}'",
                     "img-src data:",
                     "base-uri 'none'",
@@ -66,8 +89,8 @@ def html_with(run: Run, curves: Mapping[int, Curves]) -> str:
             ),
             style=Markup(style),
             script=Markup(script),
-            index=Markup(island(index(run))),
-            details=details,
+            index=Markup(island({**index(run), "files": details.files, "together": FILE_CASES})),
+            details=details.embedded,
         )
     )
 
@@ -104,51 +127,3 @@ def _script() -> str:
 
 def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _details(run: Run, curves: Mapping[int, Curves]) -> list[Markup]:
-    """The details of each case, in the order of the run."""
-    pictures, curves = _pictures(run), _within_limit(run, curves)
-    return [
-        Markup(island(detail(record, pictures[number], curves.get(number, NO_CURVES))))
-        for number, record in enumerate(run.cases)
-    ]
-
-
-def _within_limit(run: Run, curves: Mapping[int, Curves]) -> dict[int, Curves]:
-    """Curves of the cases of which the most is to be said first, until the limit is reached."""
-    left, kept = CURVES_LIMIT, {}
-    for number, record in _by_interest(run):
-        one = curves.get(number, NO_CURVES)
-        if len(one.svg) > left:
-            where = file_name(number, record.case.id)
-            one = Curves(missing=f"in {where}: left out here, to keep this page below {CURVES_LIMIT:,} bytes of them")
-        left -= len(one.svg)
-        kept[number] = one
-    return kept
-
-
-def _pictures(run: Run) -> dict[int, Pictures]:
-    """Pictures of the cases, those of which the most is to be said first, until the limit is reached."""
-    left, drawn = PICTURES_LIMIT, {}
-    for number, record in _by_interest(run):
-        pictures = pictures_of(run, record)
-        size = sum(len(sheet.image) for sheet in pictures.sheets)
-        if size > left:
-            pictures = Pictures(missing=f"left out, to keep the pictures of this page below {PICTURES_LIMIT:,} bytes")
-            size = 0
-        left -= size
-        drawn[number] = pictures
-    return drawn
-
-
-def _by_interest(run: Run) -> Iterable[tuple[int, CaseRecord]]:
-    def rank(one: tuple[int, CaseRecord]) -> tuple[bool, bool, bool]:
-        comparisons = one[1].comparisons
-        return (
-            all(comparison.status != "unexpected" for comparison in comparisons),
-            all(comparison.verdict is not Verdict.DIVERGED for comparison in comparisons),
-            all(comparison.verdict is not Verdict.CLOSE for comparison in comparisons),
-        )
-
-    return sorted(enumerate(run.cases), key=rank)

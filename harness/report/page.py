@@ -130,6 +130,7 @@ def _indexed(record: CaseRecord, pairs: Sequence[Pair]) -> dict[str, Any]:
         "verdicts": "".join(SYMBOLS[one.verdict] if one else " " for one in compared),
         "statuses": "".join(_STATUS[one.status] if one else " " for one in compared),
         "tags": record.case.tags,
+        "stored": "".join("1" if one.from_store else "0" for one in record.outcomes),
         "words": " ".join(words).lower(),
     }
 

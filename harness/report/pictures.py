@@ -126,14 +126,14 @@ def _sheet(
     with np.errstate(invalid="ignore", over="ignore"):
         perturbations = {who: image - x for who, image in adversarial.items()}
         differences = {pair: adversarial[pair[0]] - adversarial[pair[1]] for pair in pairs}
-    low, high = _range([x, *adversarial.values()])
-    largest = _largest(list(perturbations.values()))
+    low, high = range_of([x, *adversarial.values()])
+    largest = largest_of(list(perturbations.values()))
     rows = [(Row("input", ()), grey_levels(x, low, high))]
     for who, image in adversarial.items():
         rows.append((Row("adversarial", (who,)), grey_levels(image, low, high)))
         rows.append((Row("perturbation", (who,), largest), diverging_levels(perturbations[who], largest)))
     for pair, difference in differences.items():
-        furthest = _largest([difference])
+        furthest = largest_of([difference])
         rows.append((Row("difference", pair, furthest), diverging_levels(difference, furthest)))
     return Sheet(
         input=name,
@@ -147,13 +147,15 @@ def _sheet(
     )
 
 
-def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
+def range_of(images: Sequence[np.ndarray]) -> tuple[float, float]:
+    """The smallest and the largest finite value; 0.0 where there is none."""
     values = np.concatenate([image[np.isfinite(image)] for image in images])
     return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
-def _largest(images: Sequence[np.ndarray]) -> float:
-    low, high = _range(images)
+def largest_of(images: Sequence[np.ndarray]) -> float:
+    """The largest finite absolute value; 0.0 where there is none."""
+    low, high = range_of(images)
     return max(abs(low), abs(high))
 
 

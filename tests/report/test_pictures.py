@@ -132,7 +132,7 @@ def test_missing_arrays_cost_the_pictures_and_not_the_report(run, find, own_fold
 
 
 def test_pictures_beyond_the_limit_are_left_out_and_the_page_says_so(run, monkeypatch):
-    monkeypatch.setattr("harness.report.html.PICTURES_LIMIT", 3_000)
+    monkeypatch.setattr("harness.report.details.PICTURES_LIMIT", 3_000)
     page = html(run)
     assert 0 < page.count("data:image/png") < 4
     assert "left out, to keep the pictures of this page below 3,000 bytes" in page

@@ -86,7 +86,7 @@ const KINDS = {
 
 const detail = (one, matches) => [
   asked(one), one.settings.length ? settings(one) : [], KINDS[one.kind].outcomes(one), curves(one),
-  one.comparisons.length ? KINDS[one.kind].comparisons(one, matches) : [],
+  one.comparisons.length ? KINDS[one.kind].comparisons(one, matches) : [], waterfalls(one, matches),
   one.missing ? make("p", { class: "hint" }, `Pictures: ${one.missing}`) : [], one.sheets.flatMap(pictures),
   make("p", { class: "hint" }, make("a", { href: `#case=${encodeURIComponent(one.id)}` }, "Link to this case")),
 ].flat();

@@ -13,7 +13,11 @@ const fill = (shown, wanted) => {
   shown.drawn = state;
   const place = (comparison) => index.pairs.findIndex((pair) => pair.includes(comparison.left) && pair.includes(comparison.right));
   const matches = (comparison) => comparisonMatches(wanted, place(comparison), comparison.verdict, comparison.status);
-  shown.body.replaceChildren(...detail(island(`case-${shown.one}`), matches));
+  const put = (content) => { if (shown.drawn === state) shown.body.replaceChildren(...content); };
+  withDetail(shown.one, (one) => put(detail(one, matches)), (file) => {
+    put([make("p", { class: "bad" }, `${file} is not beside this page: keep the folder with it.`)]);
+    shown.drawn = null;
+  });
 };
 
 const apply = () => {

@@ -1,0 +1,156 @@
+"""The details of cases behind a click: within the page while they are few, in files beside it where they are many."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from harness.engine.record import CaseRecord, Run
+from harness.engine.store import write_atomically
+from harness.report.curves import NO_CURVES, Curves, file_name
+from harness.report.detail import detail, island
+from harness.report.filmstrips import Filmstrips
+from harness.report.kept import made_from
+from harness.report.pictures import Pictures, pictures_of
+from harness.vocabulary import Verdict
+
+EMBEDDED_CASES = 400
+"""Most cases of a page that has all details in it."""
+
+EMBEDDED_BYTES = 12_000_000
+"""Most bytes of details in such a page. The shipped scenarios have half of it."""
+
+PICTURES_LIMIT = 4_000_000
+"""Bytes of pictures in such a page. 150 cases with six subjects on 8 x 8 images take about a tenth of it."""
+
+CURVES_LIMIT = 6_000_000
+"""Bytes of curves in such a page. Each training has about 30,000."""
+
+FOLDER = "details"
+"""Beside the page: the files."""
+
+FILE_CASES = 20
+"""Cases of a file. A page that is opened at a case loads one."""
+
+FILE_NAME = re.compile(r"[0-9a-f]{16}\.js")
+"""Of such a file: the hash of what it was made of, so that a file that is there need not be made again."""
+
+CALLBACK = "harnessDetails"
+"""The function of the page's script that a file calls with its first case's number and the details."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """Where the details of a run are.
+
+    Attributes:
+        embedded: of each case, for the inside of a ``<script>``; empty where they are in files.
+        files: of each ``FILE_CASES`` cases the address from the page; empty where they are embedded.
+    """
+
+    embedded: tuple[Markup, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+def embedded(run: Run, curves: Mapping[int, Curves], *, most: int | None = None) -> Details | None:
+    """All details within the page; None where they have more than ``most`` bytes.
+
+    Pictures and curves have limits of their own: those of the cases of which the most is to be said come first.
+    """
+    pictures, curves = _pictures_within_limit(run), _curves_within_limit(run, curves)
+    texts, size = [], 0
+    for number in range(len(run.cases)):
+        texts.append(island(_detail(run, number, pictures[number], curves)))
+        size += len(texts[-1])
+        if most is not None and size > most:
+            return None
+    return Details(embedded=tuple(Markup(text) for text in texts))
+
+
+def details_beside(run: Run, curves: Mapping[int, Curves], folder: Path) -> Details:
+    """The details, within the page where they are few, else in files that are written to ``folder / FOLDER``.
+
+    Files that an earlier page of the folder needs are left: see ``remove_stale``.
+
+    Raises:
+        HarnessError: when a file cannot be written.
+    """
+    if len(run.cases) <= EMBEDDED_CASES:
+        found = embedded(run, curves, most=EMBEDDED_BYTES)
+        if found:
+            return found
+    return Details(files=tuple(_written(run, curves, folder)))
+
+
+def remove_stale(folder: Path, kept: Details) -> None:
+    """Removes the files beside a page that it does not name; what the harness has not written stays."""
+    place = folder / FOLDER
+    if not place.is_dir():
+        return
+    for path in place.iterdir():
+        if FILE_NAME.fullmatch(path.name) and f"{FOLDER}/{path.name}" not in kept.files:
+            path.unlink(missing_ok=True)
+    if not any(place.iterdir()):
+        place.rmdir()
+
+
+def _written(run: Run, curves: Mapping[int, Curves], folder: Path) -> Iterable[str]:
+    for first in range(0, len(run.cases), FILE_CASES):
+        numbers = range(first, min(first + FILE_CASES, len(run.cases)))
+        key = made_from("details", first, [run.cases[number] for number in numbers])
+        name = f"{FOLDER}/{key[:16]}.js"
+        if not (folder / name).is_file():
+            found = [_detail(run, number, pictures_of(run, run.cases[number]), curves) for number in numbers]
+            text = f"{CALLBACK}({first},[{','.join(map(island, found))}]);\n"
+            if any(one["missing"] or one["undrawn"] for one in found):  # it may be there the next time
+                name = f"{FOLDER}/{hashlib.sha256(text.encode()).hexdigest()[:16]}.js"
+            write_atomically(folder / name, text.encode())
+        yield name
+
+
+def _detail(run: Run, number: int, pictures: Pictures, curves: Mapping[int, Curves]) -> dict[str, Any]:
+    record = run.cases[number]
+    return detail(record, pictures, curves.get(number, NO_CURVES), Filmstrips(run, record))
+
+
+def _curves_within_limit(run: Run, curves: Mapping[int, Curves]) -> dict[int, Curves]:
+    left, kept = CURVES_LIMIT, {}
+    for number, record in _by_interest(run):
+        one = curves.get(number, NO_CURVES)
+        if len(one.svg) > left:
+            where = file_name(number, record.case.id)
+            one = Curves(missing=f"in {where}: left out here, to keep this page below {CURVES_LIMIT:,} bytes of them")
+        left -= len(one.svg)
+        kept[number] = one
+    return kept
+
+
+def _pictures_within_limit(run: Run) -> dict[int, Pictures]:
+    left, drawn = PICTURES_LIMIT, {}
+    for number, record in _by_interest(run):
+        pictures = pictures_of(run, record)
+        size = sum(len(sheet.image) for sheet in pictures.sheets)
+        if size > left:
+            pictures = Pictures(missing=f"left out, to keep the pictures of this page below {PICTURES_LIMIT:,} bytes")
+            size = 0
+        left -= size
+        drawn[number] = pictures
+    return drawn
+
+
+def _by_interest(run: Run) -> Iterable[tuple[int, CaseRecord]]:
+    def rank(one: tuple[int, CaseRecord]) -> tuple[bool, bool, bool]:
+        comparisons = one[1].comparisons
+        return (
+            all(comparison.status != "unexpected" for comparison in comparisons),
+            all(comparison.verdict is not Verdict.DIVERGED for comparison in comparisons),
+            all(comparison.verdict is not Verdict.CLOSE for comparison in comparisons),
+        )
+
+    return sorted(enumerate(run.cases), key=rank)

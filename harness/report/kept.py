@@ -1,0 +1,57 @@
+"""What was drawn for an earlier report, by the hash of what it was made of, so that what has not changed is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.engine.fingerprint import code_hash
+from harness.engine.record import CaseRecord, Run
+from harness.engine.store import CannotWriteError, Store, store_folder
+from harness.vocabulary import Outcome
+
+_ROOT = Path(__file__).parents[1]
+_DRAWN_WITH = ("numpy", "pillow", "matplotlib")
+
+
+def store_of(run: Run) -> Store | None:
+    """The store of a run, or the one beside its folder, where there is one."""
+    if run.store is not None or run.folder is None:
+        return run.store
+    root = store_folder(run.folder)
+    return Store(root) if root.is_dir() else None
+
+
+def made_from(what: str, place: int, records: Sequence[CaseRecord]) -> str:
+    """The hash of what is drawn of some cases, of the code that draws it, and of what that is drawn with.
+
+    Args:
+        what: is drawn.
+        place: of the first case in the run.
+        records: the cases. Which outcomes came from the store makes no difference.
+    """
+    text = json.dumps([what, place, _drawn_by(), records], default=_fields, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def keep(store: Store, kind: str, key: str, record: dict[str, Any]) -> None:
+    """Keeps a record for the next report, if the store can be written to."""
+    with contextlib.suppress(CannotWriteError):
+        store.put_record(kind, key, record)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    fields = vars(value)
+    return {**fields, "from_store": False} if isinstance(value, Outcome) else fields
+
+
+@functools.cache
+def _drawn_by() -> list[str]:
+    code = [path for room in ("report", "explain", "explain/pages") for path in (_ROOT / room).glob("*.py")]
+    return [code_hash(sorted(code)), *(importlib.metadata.version(name) for name in _DRAWN_WITH)]
