@@ -5,6 +5,7 @@ Arrays never travel in these types: they lie in ``.npz`` files, named by the has
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -210,6 +211,7 @@ class Comparison:
     status: ExpectationStatus = "unstated"
 
 
+@functools.lru_cache(maxsize=1024)
 def is_own(subject: str) -> bool:
     """Whether a name is that of a user's own implementation, ``module:function``. Nothing is imported."""
     return re.fullmatch(OWN_SUBJECT, subject) is not None

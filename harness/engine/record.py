@@ -152,8 +152,11 @@ def save_run(run: Run, folder: Path) -> Run:
         named.update(record.identity.values())
         named.update(digest for outcome in record.outcomes for digest in arrays_of(outcome))
         named.update(digest for one in record.comparisons for digest in pictures_of_steps(one))
+    there = _files(folder / "arrays")
+    lying = _files(source.root / "arrays") if there else {}
     for digest in named:
-        _link_or_copy(source.path_of(digest), target.path_of(digest))
+        if lying.get(digest) is None or lying[digest] != there.get(digest):
+            _link_or_copy(source.path_of(digest), target.path_of(digest))
     write_atomically(folder / "run.json", _to_json(run).encode())
     # Only now: until run.json was replaced, the earlier run needed them.
     for path in (folder / "arrays").glob("*.npz"):
@@ -298,6 +301,16 @@ def _trains_by_itself(case: Case) -> bool:
 def _trained_on(case: Case) -> str:
     seeds = case.training["seeds"] if case.kind == "training" else None
     return canonical_json({"model": case.model, "data": case.data, "seeds": seeds})
+
+
+def _files(folder: Path) -> dict[str, tuple[int, int]]:
+    """Which file each name in a folder of arrays is, by its device and number; read at once, since they are many."""
+    try:
+        device = folder.stat().st_dev
+        with os.scandir(folder) as entries:
+            return {entry.name.removesuffix(".npz"): (device, entry.inode()) for entry in entries}
+    except OSError:
+        return {}
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -84,7 +85,12 @@ def in_table_order(names: Iterable[str]) -> list[str]:
 
 def pair_of(comparison: Comparison) -> Pair:
     """The two subjects in table order, whatever the order in the scenario."""
-    left, right = in_table_order((comparison.left, comparison.right))
+    return _in_order(comparison.left, comparison.right)
+
+
+@functools.lru_cache(maxsize=1024)
+def _in_order(one: str, other: str) -> Pair:
+    left, right = in_table_order((one, other))
     return left, right
 
 
