@@ -1,4 +1,4 @@
-"""``python -m harness.bench``: measures, prints one table, and leaves it in ``reports/bench.json``."""
+"""``python -m harness.bench``: measures, prints one table, and leaves it in ``reports/bench.json`` and as a picture."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from harness.bench import memory, reference, start_up, training, whole_set
+from harness.bench import attacks, memory, reference, scale, simulation, start_up, training, whole_set
+from harness.bench.grid import PER_MODEL
+from harness.bench.picture import draw
 from harness.bench.rows import Row
 from harness.bench.table import table
 from harness.engine import fingerprint
@@ -20,6 +22,8 @@ from harness.vocabulary import FORMAT_VERSION, SUBJECTS, HarnessError
 
 SHIPPED = Path("scenarios")
 SCENARIOS = SHIPPED / "perturbation"
+QUICK_SIZES = (100, 300)
+QUICK_SIMULATED = 1000
 
 
 def main() -> int:
@@ -28,7 +32,9 @@ def main() -> int:
     started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
     rows: list[Row] = []
     failures: dict[str, str] = {}
-    sections = _sections(arguments.scenarios, quick=arguments.quick)
+    sizes = arguments.cases or (QUICK_SIZES if arguments.quick else scale.SIZES)
+    simulated = arguments.simulated or (QUICK_SIMULATED if arguments.quick else simulation.CASES)
+    sections = _sections(arguments.scenarios, quick=arguments.quick, sizes=sizes, simulated=simulated)
     for name in arguments.only or sections:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
         try:
@@ -48,18 +54,32 @@ def main() -> int:
         "failures": failures,
     }
     write_atomically(arguments.output, (json.dumps(body, indent=1, allow_nan=False) + "\n").encode())
+    draw(rows, arguments.picture or arguments.output.with_suffix(".png"))
     return 2 if failures else 0
 
 
-def _sections(scenarios: Path, *, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
-    """What is measured, in order, by name. Quick: fewer repetitions, and a worker's memory over fewer outcomes."""
+def _sections(
+    scenarios: Path, *, quick: bool, sizes: Sequence[int] = scale.SIZES, simulated: int = simulation.CASES
+) -> dict[str, Callable[[], Iterable[Row]]]:
+    """What is measured, in order, by name. Quick: fewer repetitions, and a worker's memory over fewer outcomes.
+
+    Args:
+        scenarios: the set of which start-up and plain script are measured.
+        quick: see above.
+        sizes: of the grid, in cases.
+        simulated: cases of the simulated run.
+    """
     return {
+        attacks.SECTION: lambda: attacks.rows(repetitions=10 if quick else 30),
         reference.SECTION: lambda: reference.rows(repetitions=10 if quick else 30, processes=2 if quick else 5),
         training.SECTION: lambda: training.rows(repetitions=10 if quick else 30),
         start_up.SECTION: lambda: start_up.rows(scenarios=scenarios, repetitions=5 if quick else 15),
         whole_set.SECTION: lambda: whole_set.rows(scenarios=scenarios, repetitions=1 if quick else 3),
         whole_set.EVERY_KIND: lambda: whole_set.rows_of_every_kind(shipped=SHIPPED),
         memory.SECTION: lambda: memory.rows(subjects=SUBJECTS, outcomes=200 if quick else 1000, early=100),
+        scale.SECTION: lambda: scale.rows(sizes=sizes, repetitions=1 if quick else 3),
+        simulation.SIMULATED: lambda: simulation.rows(cases=simulated),
+        simulation.CARRIED: simulation.rows_of_what_travels,
     }
 
 
@@ -70,8 +90,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=names, help="this section; may be given several times")
     of_one_kind = f"the set to run in {start_up.SECTION} and {whole_set.SECTION}, of kind perturbation"
     parser.add_argument("--scenarios", type=Path, default=SCENARIOS, help=f"{of_one_kind} (default: %(default)s)")
+    in_hundreds = f"sizes of the grid in {scale.SECTION}, e.g. 100,1000,10000"
+    parser.add_argument("--cases", type=_sizes, metavar="N,N", help=in_hundreds)
+    in_thousands = f"cases of the {simulation.SIMULATED} (default: {simulation.CASES:,})"
+    parser.add_argument("--simulated", type=_thousands, metavar="N", help=in_thousands)
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="default: beside the output")
     parser.add_argument("--output", type=Path, default=Path("reports/bench.json"), help="default: %(default)s")
     return parser
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(_multiple(part, PER_MODEL) for part in text.split(","))
+
+
+def _thousands(text: str) -> int:
+    return _multiple(text, simulation.STEP)
+
+
+def _multiple(text: str, of: int) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1 or number % of:
+        raise argparse.ArgumentTypeError(f"expected a multiple of {of:,}, got {text!r}")
+    return number
 
 
 if __name__ == "__main__":

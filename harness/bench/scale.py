@@ -85,14 +85,15 @@ def rows(*, sizes: Sequence[int] = SIZES, repetitions: int) -> Iterator[Row]:
     for cases in sizes:
         if cases <= THOUSAND:
             pairs = [(repeat(cases, 1), repeat(cases, 2)) for _ in range(repetitions)]
-            yield from _of_workers(cases, [one for one, _ in pairs], [two for _, two in pairs])
-            yield from _of_size(cases, 2, [two for _, two in pairs])
+            yield from rows_of_workers(cases, [one for one, _ in pairs], [two for _, two in pairs])
+            yield from rows_of_size(cases, 2, [two for _, two in pairs])
         else:
             jobs = os.cpu_count() or 1
-            yield from _of_size(cases, jobs, [repeat(cases, jobs)])
+            yield from rows_of_size(cases, jobs, [repeat(cases, jobs)])
 
 
-def _of_workers(cases: int, one: Sequence[Repetition], two: Sequence[Repetition]) -> Iterator[Row]:
+def rows_of_workers(cases: int, one: Sequence[Repetition], two: Sequence[Repetition]) -> Iterator[Row]:
+    """How one worker gets on, and how two do, each repetition of one beside one of the other."""
     rates = [tuple(1.0 / repetition.a_case for repetition in side) for side in (one, two)]
     yield Row(SECTION, f"{cases:,} cases, -j 1: cases a second", rates[0], "/s")
     yield Row(SECTION, f"{cases:,} cases, -j 2: cases a second", rates[1], "/s")
@@ -102,7 +103,9 @@ def _of_workers(cases: int, one: Sequence[Repetition], two: Sequence[Repetition]
     yield Row(SECTION, f"{cases:,} cases: whole run, -j 1 / -j 2", ratios(whole[0], whole[1]), "x")
 
 
-def _of_size(cases: int, jobs: int, measured: Sequence[Repetition]) -> Iterator[Row]:
+def rows_of_size(cases: int, jobs: int, measured: Sequence[Repetition]) -> Iterator[Row]:
+    """What a number of cases takes with a number of workers."""
+
     def row(name: str, values: Sequence[float], unit: str, limit: float | None = None) -> Row:
         return Row(SECTION, f"{cases:,} cases, -j {jobs}: {name}", tuple(values), unit, limit)
 

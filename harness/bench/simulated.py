@@ -40,6 +40,9 @@ SUBJECTS = ("nsl", "cleverhans-v4")
 """Whose places are taken: two, so that every case has a comparison."""
 
 _MODELS = 10
+STEP = _MODELS * PER_MODEL
+"""A run has a multiple of so many cases."""
+
 _EPSILONS = 5
 """In the grid, for each combination of the other settings."""
 
@@ -78,10 +81,10 @@ def write_scenarios(folder: Path, cases: int) -> list[Path]:
     Raises:
         ValueError: not in thousands.
     """
-    each, rest = divmod(cases, _MODELS * PER_MODEL)
+    each, rest = divmod(cases, STEP)
     if rest or not each:
         raise ValueError(f"a simulated run has its cases in thousands: {cases}")
-    text, most, written = SOURCE.read_text(encoding="utf-8"), MOST_CASES // (_MODELS * PER_MODEL), []
+    text, most, written = SOURCE.read_text(encoding="utf-8"), MOST_CASES // STEP, []
     text = re.sub(r"(model\.init\.seed: )\[.*\]", rf"\g<1>{list(range(_MODELS))}", text)
     epsilons = [round(0.0001 * (1 + index), 4) for index in range(each * _EPSILONS)]
     for first in range(0, each, most):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,13 +10,16 @@ from pathlib import Path
 from harness.bench.grid import PER_MODEL, write_grid
 from harness.bench.processes import measure
 from harness.bench.rows import Row
-from harness.bench.simulated import Stages, read_stages
+from harness.bench.simulated import STEP, Stages, read_stages
 from harness.engine.describe import describe_subjects
+from harness.engine.parcel import Answer, Parcel, pack
 from harness.engine.plan import Task, outcome_tasks, preparation_tasks, problem_of
 from harness.engine.schedule import Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.workers import Workers
 from harness.scenario.select import load_cases
+
+__all__ = ["CARRIED", "CASES", "SIMULATED", "STEP", "rows", "rows_of_what_travels"]
 
 SIMULATED = "simulated run"
 CARRIED = "what travels"
@@ -29,6 +31,7 @@ MEMORY = 2000.0
 
 _KILOBYTE = 1e3
 _HOUR = 3600.0
+_ADDRESS = "tcp://127.0.0.1:65535"
 
 
 def rows(*, cases: int) -> Iterator[Row]:
@@ -42,19 +45,13 @@ def rows(*, cases: int) -> Iterator[Row]:
     """
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as name:
         folder = Path(name)
-        command = [
-            sys.executable,
-            "-m",
-            "harness.bench.simulated",
-            str(folder),
-            str(cases),
-            str(folder / "stages.json"),
-        ]
-        whole = measure(command)
-        yield from _rows_of(read_stages(folder / "stages.json"), whole.seconds)
+        file = folder / "stages.json"
+        whole = measure([sys.executable, "-m", "harness.bench.simulated", str(folder), str(cases), str(file)])
+        yield from rows_of_stages(read_stages(file), whole.seconds)
 
 
-def _rows_of(stages: Stages, seconds: float) -> Iterator[Row]:
+def rows_of_stages(stages: Stages, seconds: float) -> Iterator[Row]:
+    """What each stage took, and the whole process with its start."""
     number = f"{stages.cases:,} cases"
     for stage, took in stages.seconds.items():
         yield Row(SIMULATED, f"{number}: {stage}", (took,), "s")
@@ -96,18 +93,17 @@ def _weighed(folder: Path, workers: Workers) -> Iterator[Row]:
     problems = {case.id: problem_of(case, records) for case in cases}
     subjects = describe_subjects(dict.fromkeys(name for case in cases for name in case.subjects))
     computed = done(outcome_tasks(cases, problems, subjects, store.root))
-    sent = [len(pickle.dumps((one.task.function, one.task.arguments))) / _KILOBYTE for one in computed]
-    returned = [len(pickle.dumps(one.record)) / _KILOBYTE for one in computed]
+    sent = [_parcel(one.task, store).size / _KILOBYTE for one in computed]
+    returned = [Answer(_ADDRESS, record=one.record).size / _KILOBYTE for one in computed]
     arrays = [size_of(one.record["arrays"]) for one in computed if one.record.get("arrays")]
-    problem = [size_of(digest) for one in problems.values() for digest in (one.weights, one.batch)]
+    problem = [size_of(one.weights) + size_of(one.batch) for one in problems.values()]
     yield Row(CARRIED, "a task, without its problem", tuple(sent), "kB")
+    yield Row(CARRIED, "weights and batch of a problem, once a worker", tuple(problem), "kB")
     yield Row(CARRIED, "a result, without its arrays", tuple(returned), "kB")
     yield Row(CARRIED, "arrays of a result", tuple(arrays), "kB")
-    yield Row(
-        CARRIED,
-        "weights and batch of a problem, once a worker",
-        tuple(map(sum, zip(problem[::2], problem[1::2], strict=True))),
-        "kB",
-    )
     each = sum(sent) + sum(returned) + sum(arrays)
     yield Row(CARRIED, f"{CASES:,} such cases, in all", (each / len(cases) * CASES / _KILOBYTE,), "MB")
+
+
+def _parcel(task: Task, store: Store) -> Parcel:
+    return pack(task.environment, task.function, task.arguments, root=store.root, versions="0" * 64, timeout=_HOUR)

@@ -52,6 +52,7 @@ def test_the_command_prints_a_table_and_leaves_it_as_json(tmp_path):
         f"harness {name}" for name in ("--help", "list", "validate", "schema")
     ]
     assert all(len(row["values"]) == 5 and row["limit"] == 0.3 for row in body["rows"])
+    assert output.with_suffix(".png").exists()
 
 
 def test_what_cannot_be_measured_is_said_and_ends_with_status_2(tmp_path):
@@ -61,6 +62,13 @@ def test_what_cannot_be_measured_is_said_and_ends_with_status_2(tmp_path):
     assert (
         "there is no such file or folder" in json.loads((tmp_path / "bench.json").read_text())["failures"]["start-up"]
     )
+
+
+@pytest.mark.parametrize(("option", "value", "of"), [("--cases", "100,150", 100), ("--simulated", "many", "1,000")])
+def test_sizes_are_in_hundreds_and_in_thousands(option, value, of):
+    ended = bench("--quick", option, value)
+    assert ended.returncode == 2
+    assert f"argument {option}: expected a multiple of {of}, got '{value.rpartition(',')[2]}'" in ended.stderr
 
 
 def test_the_harness_is_measured_against_the_plain_script(tmp_path):
