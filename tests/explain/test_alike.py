@@ -34,11 +34,12 @@ def apart() -> dict[str, tuple[float, float]]:
         model.set_weights([np.float32(scale) * array for array in weights])
         return model
 
-    def of_nsl(model, labels=y, loss=cross_entropy, norm="infinity"):
+    def of_nsl(model, labels=y, loss=cross_entropy, norm="infinity", features=None):
         config = nsl.configs.make_adv_reg_config(adv_step_size=0.1, adv_grad_norm=norm)
         wrapper = nsl.keras.AdversarialRegularization(model, label_keys=["label"], adv_config=config)
         wrapper.compile("sgd", loss=loss)
-        return wrapper.perturb_on_batch({"x": x, "label": labels})["x"]
+        made = wrapper.perturb_on_batch({**(features or {"x": x}), "label": labels})
+        return made["x"] if "x" in made else np.concatenate([made[name] for name in features], axis=1)
 
     def of_cleverhans(model, norm="infinity", **arguments):
         return fast_gradient_method(model, x, 0.1, orders[norm], **arguments).numpy()
@@ -86,6 +87,42 @@ def apart() -> dict[str, tuple[float, float]]:
         largest(averaged, each),
         largest(averaged, of_cleverhans(small, "l2", y=y, loss_fn=mean)),
     )
+
+    def clipped(low, high):
+        config = nsl.configs.make_adv_reg_config(
+            adv_step_size=0.1, adv_grad_norm="infinity", clip_value_min={"x": low}, clip_value_max={"x": high}
+        )
+        wrapper = nsl.keras.AdversarialRegularization(model, label_keys=["label"], adv_config=config)
+        wrapper.compile("sgd", loss=cross_entropy)
+        return wrapper.perturb_on_batch({"x": x, "label": y})["x"], of_cleverhans(
+            model, y=y, clip_min=low, clip_max=high
+        )
+
+    of_empty_range, _ = empty = clipped(0.6, 0.4)
+    assert set(np.unique(of_empty_range)) == {np.float32(0.4)}  # as the page says
+    found["clip-order"] = largest(*empty), largest(*clipped(0.4, 0.6))
+
+    whole = np.round(255 * x).astype(np.uint8)
+    of_whole_numbers, cast = of_nsl(model, features={"x": whole}), whole.astype(np.float32)
+    assert np.array_equal(of_whole_numbers, whole)  # as the page says
+    found["dtype"] = (
+        largest(of_whole_numbers.astype(np.float32), fast_gradient_method(model, whole, 0.1, np.inf, y=y).numpy()),
+        largest(of_nsl(model, features={"x": cast}), fast_gradient_method(model, cast, 0.1, np.inf, y=y).numpy()),
+    )
+
+    parts = {"a": x[:, :3], "b": x[:, 3:]}
+    named = {name: tf.keras.Input(part.shape[1:], name=name) for name, part in parts.items()}
+    two = tf.keras.Model(named, model(tf.keras.layers.Concatenate()(list(named.values()))))
+    together = of_nsl(two, features=parts, norm="l2")
+    one_by_one = np.concatenate(
+        [
+            fast_gradient_method(lambda a: two({"a": a, "b": parts["b"]}), parts["a"], 0.1, 2, y=y).numpy(),
+            fast_gradient_method(lambda b: two({"a": parts["a"], "b": b}), parts["b"], 0.1, 2, y=y).numpy(),
+        ],
+        axis=1,
+    )
+    side_by_side = fast_gradient_method(lambda v: two({"a": v[:, :3], "b": v[:, 3:]}), x, 0.1, 2, y=y).numpy()
+    found["several-inputs"] = largest(together, one_by_one), largest(together, side_by_side)
 
     large = model_of(1e19)
     zeroed = of_nsl(large, norm="l2")
