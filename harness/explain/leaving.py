@@ -71,19 +71,22 @@ def leaving_of_attack(one: Attacked) -> Leaving:
     strange = np.not_equal(np.isfinite(one.real), np.isfinite(expected))
     if strange.any():
         return Leaving("finite", f"elements that are finite on one side only: {_elements(strange)}")
+    moved = one.x + one.step
+    finite = one.real[np.isfinite(one.real)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
     with np.errstate(invalid="ignore"):
         deviating = np.nan_to_num(np.abs(one.real - expected)) > one.limits
-        ours_clipped = np.abs(expected - (one.x + one.step)) > one.limits
-    finite = one.real[np.isfinite(one.real)]
-    extremes = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    held = (one.real == extremes[0]) | (one.real == extremes[1])
+        ours_clipped = np.abs(expected - moved) > one.limits
+        # Held at a bound that is not ours, or not held at one that is.
+        held = ((one.real == low) & (moved <= low)) | ((one.real == high) & (moved >= high))
+        let = ours_clipped & (np.abs(one.real - moved) <= one.limits)
     if not deviating.any():
         return Leaving("round-off", "the last bits alone")
-    if not (deviating & ~ours_clipped & ~held).any():
-        found = f"from {extremes[0]:.6g} to {extremes[1]:.6g}"
-        return Leaving("clip", f"the clip: {_elements(deviating)}; the values of the library lie {found}")
-    low, high = one.bounds
-    free = ~ours_clipped & (one.real != low) & (one.real != high)
+    if not (deviating & ~held & ~let).any():
+        return Leaving(
+            "clip", f"the clip: {_elements(deviating)}; those of the library lie from {low:.6g} to {high:.6g}"
+        )
+    free = ~ours_clipped & (one.real != one.bounds[0]) & (one.real != one.bounds[1])
     return _direction(one, free) or _scale(one, free, deviating)
 
 
