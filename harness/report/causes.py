@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.engine.record import CaseRecord, Run
 from harness.report.proposed import proposed
+from harness.report.text import count
 from harness.vocabulary import Comparison, Verdict
 
 LEAST_SHOWN = 0.005
@@ -58,6 +59,25 @@ def reason_of(comparison: Comparison) -> str:
     return comparison.metrics.get("bridge", {}).get("reason", "")
 
 
+def causes_found(run: Run) -> str:
+    """Of how many divergences the causes are known; empty where there are no divergences, or none were looked for."""
+    diverged = [one for record in run.cases for one in record.comparisons if one.verdict is Verdict.DIVERGED]
+    sought = [one for one in diverged if one.causes]
+    known = sum(not is_unexplained(one) for one in sought)
+    if not sought:
+        return ""
+    if known == len(diverged):
+        return (
+            f"Every one of the {count(known, 'divergence')} has a cause."
+            if known > 1
+            else "The divergence has a cause."
+        )
+    rest = len(diverged) - len(sought)
+    parts = [f"{len(sought) - known:,} are unexplained"] if known < len(sought) else []
+    parts += [f"of {rest:,} none was looked for"] if rest else []
+    return f"{known:,} of {count(len(diverged), 'divergence')} have a cause; {', '.join(parts)}."
+
+
 @dataclass(frozen=True)
 class Unexplained:
     """Divergences that no cause explains, for the same reason.
@@ -69,6 +89,12 @@ class Unexplained:
 
     reason: str
     found: tuple[tuple[CaseRecord, Comparison], ...]
+
+    @property
+    def leaves(self) -> str:
+        """The step at which the bridge leaves what a side really did; empty where it did not come so far."""
+        ends = self.found[0][1].metrics["bridge"]["ends"].values()
+        return ", ".join(dict.fromkeys(end["leaves"]["step"] for end in ends if "leaves" in end))
 
 
 def unexplained(run: Run) -> list[Unexplained]:

@@ -16,10 +16,11 @@ from harness.report.expectation import expected_text
 from harness.report.filmstrips import Filmstrips
 from harness.report.losses import losses_of, nonfinite_text
 from harness.report.pictures import Pictures, as_json
+from harness.report.proposed import settings_text
 from harness.report.settings import data_text, model_text, setting_names, setting_text, training_text, used
 from harness.report.text import cleaned
 from harness.report.waterfall import waterfall
-from harness.vocabulary import Comparison, Outcome
+from harness.vocabulary import Comparison, Outcome, Verdict
 
 _DIGITS = 6
 """Of figures in the page. All digits are in ``run.json`` and ``comparisons.csv``."""
@@ -90,9 +91,16 @@ def _comparison(record: CaseRecord, comparison: Comparison, filmstrips: Filmstri
         "tests": [[condition_text(name), one] for name, one in (comparison.metrics.get("equivalence") or {}).items()],
         "waterfall": waterfall(comparison),
         "film": filmstrips.of(comparison.left, comparison.right),
-        "proposal": comparison.metrics.get("proposal"),
+        "proposal": _proposal(comparison),
         "allowed": comparison.tolerance.get(_ALLOWED[record.case.kind]),
     }
+
+
+def _proposal(comparison: Comparison) -> dict[str, Any] | None:
+    proposal = comparison.metrics.get("proposal")
+    if not proposal or comparison.verdict is not Verdict.DIVERGED:
+        return None
+    return {**proposal, "words": settings_text(proposal["settings"])}
 
 
 def island(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.engine.record import CaseRecord, Run
 from harness.engine.standing import GROUPS, Deviation
+from harness.report.causes import causes_found, unexplained
 from harness.report.expectation import expected_text
 from harness.report.headline import Failure, Headline, failures, headline, libraries, unexpected
 from harness.report.known import known_differences
@@ -84,6 +85,8 @@ def context(run: Run) -> dict[str, Any]:
         "verdicts": {verdict: run.totals["verdicts"][str(verdict)] for verdict in Verdict},
         "symbols": SYMBOLS,
         "libraries": [(cell, known_differences(run, (cell.left, cell.right))) for cell in libraries(run)],
+        "unexplained": unexplained(run)[:MOST_LISTED],
+        "causes": causes_found(run),
         "unexpected": found[:MOST_LISTED],
         "unexpected_rest": max(0, len(found) - MOST_LISTED),
         "failures": failed,

@@ -52,17 +52,16 @@ const falls = (comparison) => {
 
 const said = (settings) => settings.map(({ code, values }) => `${code} (${values.join(", ")})`).join("; ");
 
-const proposed = ({ proposal, left, right }) => {
+const AGREE = ["EQUAL", "CLOSE"];
+
+const proposed = ({ proposal }) => {
   if (!proposal) return [];
-  const set = Object.entries(proposal.settings).map(([name, one]) => `${name}: ${typeof one === "string" ? one : JSON.stringify(one)}`);
-  const ways = Object.entries(proposal.ways ?? {}).map(([code, words]) => make("li", {}, make("b", {}, code), ": ", words));
-  return [
-    make("p", {}, make("b", {}, "To make the two agree: "), set.length ? [make("code", {}, set.join(", ")), " for both"] : "no setting of a scenario does",
-      proposal.verdict && [". Run with it: ", tag(proposal.verdict), " ", proposal.sentence],
-      !proposal.verdict && proposal.reason && `. ${capital(proposal.reason)}`),
-    proposal.remaining?.length ? make("p", { class: "hint" }, `What no setting changes: ${proposal.remaining.join(", ")}`) : [],
-    ways.length ? make("ul", { class: "ways", "aria-label": `How to set ${left} and ${right} alike` }, ways) : [],
-  ].flat();
+  const { words, verdict, sentence, reason, codes, remaining, ways } = proposal;
+  const led = verdict ? [`; run with it, they ${AGREE.includes(verdict) ? "agree" : "still diverge"}: `, tag(verdict), " ", sentence] : `, which was not run: ${reason}`;
+  return make("div", { class: "proposal" },
+    make("p", {}, make("b", {}, "To make the two agree: "), words ? [make("code", {}, words), " for both", led] : "nothing that a user can set does"),
+    make("ul", {}, codes.map((code) => make("li", {}, make("b", {}, code), `: ${ways[code]}`)),
+      remaining.map((code) => make("li", {}, make("b", {}, code), `: nothing that a user can set changes it; in code of one's own, not run: ${ways[code]}`))));
 };
 
 const bridge = (one, comparison, open) => {
@@ -75,7 +74,7 @@ const bridge = (one, comparison, open) => {
     waterfall.differing.length ? make("p", { class: "hint" }, `Different: ${said(waterfall.differing)}`) : [],
     waterfall.ends.length ? make("p", { class: "hint" }, "The reimplementation under the settings of ",
       waterfall.ends.map(([name, verdict, sentence], place) => [place ? "; of " : "", name, " ", tag(verdict), " ", sentence])) : [],
-    ...proposed(comparison),
+    proposed(comparison),
     comparison.film ? film(one, comparison) : [],
   ].flat();
   return make("details", { class: "bridge", open }, make("summary", {}, make("b", {}, left), " to ", make("b", {}, right), ": ",
