@@ -115,7 +115,9 @@ def outcome_at_no_cost(store_root: Path, case: Case, problem: Problem, subject: 
     arrays = _batch(store_root, problem.batch)
     x, labels, epsilon, norm = arrays["input/x"], arrays["labels"], case.attack["epsilon"], case.attack["norm"]
     step = np.float32(epsilon) if norm == "linf" else np.float32(epsilon) / np.sqrt(np.float32(x[0].size))
-    adversarial = np.where(x > 0.5, x - step, x + step)
+    # Another direction for other weights and another source of labels, as a gradient has.
+    random = np.random.default_rng([int(problem.weights[:8], 16), case.attack["labels"] == "given"])
+    adversarial = np.where(random.random(x.shape, np.float32) > 0.5, x - step, x + step)
     if norm != "linf" and subject != SUBJECTS[0]:
         adversarial = np.nextafter(adversarial, np.float32(1))
     output = np.eye(problem.classes, dtype=np.float32)[labels]
