@@ -67,15 +67,11 @@ def causes_found(run: Run) -> str:
     if not sought:
         return ""
     if known == len(diverged):
-        return (
-            f"Every one of the {count(known, 'divergence')} has a cause."
-            if known > 1
-            else "The divergence has a cause."
-        )
+        return "The divergence has a cause." if known == 1 else f"All {known:,} divergences have causes."
     rest = len(diverged) - len(sought)
-    parts = [f"{len(sought) - known:,} are unexplained"] if known < len(sought) else []
-    parts += [f"of {rest:,} none was looked for"] if rest else []
-    return f"{known:,} of {count(len(diverged), 'divergence')} have a cause; {', '.join(parts)}."
+    parts = [f"{len(sought) - known:,} unexplained"] if known < len(sought) else []
+    parts += [f"for {rest:,} none were looked for"] if rest else []
+    return f"{known:,} of {count(len(diverged), 'divergence')} have causes; {', '.join(parts)}."
 
 
 @dataclass(frozen=True)

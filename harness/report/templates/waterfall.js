@@ -82,7 +82,8 @@ const bridge = (one, comparison, open) => {
 };
 
 const waterfalls = (one, matches) => {
-  const found = one.comparisons.filter((comparison) => comparison.waterfall && matches(comparison));
+  const found = one.comparisons.filter((comparison) => comparison.waterfall && matches(comparison))
+    .sort((a, b) => Boolean(b.waterfall.reason) - Boolean(a.waterfall.reason));
   if (!found.length) return [];
   return [make("h4", {}, "Why: from one to the other, setting by setting"), ...found.map((comparison, place) => bridge(one, comparison, place === 0))];
 };
