@@ -125,13 +125,17 @@ def bridge_key(case: Case, *, identity: Mapping[str, str], pairs: Any) -> str:
     """Key of what bridges the pairs of a case, each described by JSON values that name its two sides' results."""
     rooms = ("explain", "oracle", "reference", "subjects/stances")
     code = [path for room in rooms for path in (_ROOT / room).glob("*.py")]
-    code += [_ROOT / "engine" / name for name in ("work.py", "comparing.py")] + [_ROOT / "scenario" / "models.py"]
+    code += [_ROOT / "engine" / name for name in ("work.py", "comparing.py", "trajectory.py")] + [
+        _ROOT / "scenario" / "models.py"
+    ]
     code += [_ROOT / "subjects" / name for name in ("keras2.py", "translate.py")]
     return content_hash(
         {
             "kind": case.kind,
             "model": {name: _with_content(name, value) for name, value in case.model.items()},
             "identity": dict(identity),
+            "training": {name: value for name, value in case.training.items() if name != "margin"},
+            "evaluated": {name: case.attack.get(name) for name in ("norm", "clip")},
             "pairs": pairs,
             "environment": environment(),
             "code": code_hash(sorted(path for path in code if not path.stem.startswith(_NO_PART_OF_BRIDGES))),

@@ -19,12 +19,17 @@ from harness.engine.work import Problem
 from harness.engine.workers import Pool
 from harness.explain.bridge import causes_of
 from harness.explain.bridging import build_bridges
+from harness.explain.bridging_training import build_training_bridges
 from harness.explain.proposals_run import with_proposals
 from harness.subjects.environments import TENSORFLOW_2
 from harness.vocabulary import YARDSTICK, Case, Comparison, Outcome, Verdict
 
-KINDS = ("perturbation", "loss")
-"""The kinds of which divergences are explained."""
+_BUILD: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "perturbation": build_bridges,
+    "loss": build_bridges,
+    "training": build_training_bridges,
+}
+"""What builds the bridges of a case, by its kind."""
 
 
 def execute_explained(
@@ -45,7 +50,7 @@ def execute_explained(
 
 
 def explain_run(run: Run, options: Options, workers: Pool, listen: Callable[[Event], None] = lambda event: None) -> Run:
-    """The run with causes for every divergence of kinds perturbation and loss.
+    """The run with causes for every divergence.
 
     Each ``Comparison.causes`` is then ``{"code", "share"}``, the largest first, and ``metrics["bridge"]`` how they were
     found (see ``bridging``). Ctrl-C leaves the rest without, and marks the run as interrupted.
@@ -87,7 +92,7 @@ def _task(record: CaseRecord, store: Store, options: Options) -> Task | None:
     """What builds the bridges of a case; None where nothing of it diverges."""
     case = record.case
     pairs = [(one.left, one.right) for one in record.comparisons if one.verdict is Verdict.DIVERGED]
-    if not pairs or case.kind not in KINDS:
+    if not pairs:
         return None
     named = {name for pair in pairs for name in pair}
     outcomes = {
@@ -103,7 +108,7 @@ def _task(record: CaseRecord, store: Store, options: Options) -> Task | None:
     described = {"pairs": pairs, "sides": sides, "tolerance": asdict(options.tolerance)}
     key = fingerprint.bridge_key(case, identity=record.identity, pairs=described)
     arguments = (store.root, case, problem, outcomes, pairs, options.tolerance)
-    return Task("bridge", key, case, TENSORFLOW_2, build_bridges, arguments)
+    return Task("bridge", key, case, TENSORFLOW_2, _BUILD[case.kind], arguments)
 
 
 def _lean(outcome: Outcome) -> Outcome:

@@ -38,16 +38,25 @@ _CONVENTIONS = {
     YARDSTICK: _CLEVERHANS | {"l2-form": "exact"},
 }
 _ASCEND_TRAINING_LOSS = ("nsl", "reference-nsl")
+EACH_PASS = "each pass anew"
 SHARED_DRAWS = "attack and clean loss share one"
 """They are one forward pass."""
 
 _DRAWS_OF = {
     "nsl": SHARED_DRAWS,
     "reference-nsl": SHARED_DRAWS,
-    "reference-cleverhans": "each pass anew",
+    "reference-cleverhans": EACH_PASS,
 }
 OWN_DRAWS = "each pass anew, in an order of its own"
 """Of a library whose masks the reimplementation does not repeat: it meets such a side within the spread of draws."""
+
+SUBTRACTED = "labels - s * (labels - 1 / classes)"
+_MIXED = "labels * (1 - s) + s / classes"
+_SUBTRACT = ("cleverhans-v3", "reference-cleverhans")
+"""Subjects that smooth labels in this form; the others do as Keras does."""
+
+TENSORFLOW_1_OPTIMIZER = "tensorflow 1"
+"""The arithmetic of the optimizers in ``tf.compat.v1.train``; else it is Keras's."""
 
 
 class NoStance(Exception):  # noqa: N818  (an answer, not a mistake)
@@ -60,11 +69,11 @@ def stance_of(case: Case, outcome: Outcome) -> Stance:
     Settings that cannot matter for it have the value that they would have elsewhere, too: see ``plainest``.
 
     Args:
-        case: of kind perturbation or loss.
+        case: of any kind.
         outcome: of a subject, with arrays.
 
     Raises:
-        NoStance: for kind training, and for what the reimplementation cannot repeat.
+        NoStance: for what the reimplementation cannot repeat.
     """
     settings = outcome.settings
     labels = settings["labels"]
@@ -89,7 +98,11 @@ def stance_of(case: Case, outcome: Outcome) -> Stance:
         return stance | {"dtype": dtype, "loss-reduction": reduction}
     if case.kind == "loss":
         return stance | _step(case, outcome)
-    raise NoStance("bridges are built for kinds perturbation and loss")
+    if len(case.data.get("inputs") or [1]) > 1:
+        raise NoStance("the reimplementation trains models of one input")
+    step = _step(case, outcome)
+    form = {"form": SUBTRACTED if outcome.subject in _SUBTRACT else _MIXED} if settings["smoothing"] else {}
+    return stance | step | _optimized(outcome) | {"label-smoothing": step["label-smoothing"] | form}
 
 
 def _conventions(case: Case, subject: str) -> Mapping[str, str]:
@@ -121,6 +134,28 @@ def _step(case: Case, outcome: Outcome) -> dict[str, Any]:
         "batch-statistics": settings["statistics"] if "training" in modes.values() else None,
         "regularization": settings["regularization"],
         "random-draws": draws,
+    }
+
+
+def _optimized(outcome: Outcome) -> dict[str, Any]:
+    """The settings of a training beyond those of its steps.
+
+    ``loss-weighting`` is what both losses are multiplied with, of which the ratio counts; ``learning-rate`` the sum of
+    the two (``factor``), the optimizer's rate, and whether the one is a factor on the other (``folds``): of plain SGD
+    and momentum, not where the size of the gradient counts by itself.
+    """
+    objective, optimizer = outcome.settings["objective"], outcome.settings["optimizer"]
+    sgd = optimizer["kind"] == "sgd"
+    plain = sgd and not optimizer["momentum"]
+    first = outcome.subject == "cleverhans-v3" and not plain
+    return {
+        "loss-weighting": {name: objective[name] for name in ("clean", "adversarial")},
+        "learning-rate": {
+            "factor": objective["clean"] + objective["adversarial"],
+            "rate": objective["rate"],
+            "folds": sgd and not optimizer["weight_decay"] and optimizer["clip_norm"] is None,
+        },
+        "optimizer-form": None if plain else TENSORFLOW_1_OPTIMIZER if first else "keras 2",
     }
 
 
@@ -156,5 +191,14 @@ def differing(left: Stance, right: Stance) -> list[str]:
 
 def _meaning(code: str, value: Any) -> Any:
     if code == "loss-weighting" and value:
-        return [float(f"{value[name] * value['scale']:.12g}") for name in ("clean", "adversarial")]
+        scale = value["scale"] if "scale" in value else 1.0 / (value["clean"] + value["adversarial"])
+        return [_rounded(value[name] * scale) for name in ("clean", "adversarial")]
+    if code == "learning-rate":
+        factor, rate = value["factor"], value["rate"]
+        return _rounded(factor * rate) if value["folds"] else [_rounded(factor), _rounded(rate)]
     return value
+
+
+def _rounded(value: float) -> float:
+    """Without the last digits, in which the same number comes out of two formulas."""
+    return float(f"{value:.12g}")

@@ -81,7 +81,7 @@ class Steps:
         from harness.reference import TrainingAttack, TrainingObjective
 
         model, before = self._model(stance["dtype"])
-        if stance["random-draws"] == SHARED_DRAWS and _needs_two_passes(stance):
+        if stance["random-draws"] == SHARED_DRAWS and needs_two_passes(stance):
             model = _WithSharedDraws(model, seed)
         attack = _detached() if stance["gradient-flow"] == "cut" else TrainingAttack
         low, high = stance["clip"] or (None, None)
@@ -98,7 +98,7 @@ class Steps:
                 norm=stance["norm"],
                 conventions=conventions_of(stance),
                 clip=(low, high),
-                loss_fn=self._attack_loss(stance) if _needs_two_passes(stance) else None,
+                loss_fn=self._attack_loss(stance) if needs_two_passes(stance) else None,
                 training=modes["attack"] == "training",
             ),
             clean=stance["loss-weighting"]["clean"],
@@ -212,7 +212,7 @@ def _times(scale: float, array: np.ndarray) -> np.ndarray:
     return array if scale == 1.0 else array.astype(np.float64) * scale
 
 
-def _needs_two_passes(stance: Mapping[str, Any]) -> bool:
+def needs_two_passes(stance: Mapping[str, Any]) -> bool:
     """Whether the attack ascends anything but the very loss that is minimised, or in another mode."""
     composed = [stance[code] for code in ("loss-reduction", "label-smoothing", "sample-weights", "training-mode")]
     own = any(one["attack"] != one.get("losses") for one in composed)
