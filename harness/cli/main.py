@@ -41,6 +41,11 @@ COMMANDS = {
     "judge": Command(
         "harness.cli.judge:main", "argparse", "Judge a finished run again with other tolerances, without running it."
     ),
+    "merge": Command(
+        "harness.cli.merge:main",
+        "argparse",
+        "Make one run of several: of shards, or of other parts that were run with the same versions.",
+    ),
     "diff": Command(
         "harness.cli.diff:main", "argparse", "Compare two runs, of other machines or versions, array by array."
     ),
@@ -59,6 +64,11 @@ COMMANDS = {
         "harness.cli.baseline:main",
         "argparse",
         "Accept the state of a run, show what is accepted, or remove what no longer exists.",
+    ),
+    "store": Command(
+        "harness.cli.store:main",
+        "argparse",
+        "Show what earlier runs left for later ones, or remove what was not used for longest.",
     ),
     "doctor": Command(
         "harness.cli.doctor:doctor",

@@ -159,6 +159,9 @@ class Store:
         content = buffer.getvalue()
         digest = hashlib.sha256(content).hexdigest()
         path = self.path_of(digest)
+        with contextlib.suppress(OSError):  # most often it is not there
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                os.utime(path)  # first: nobody is to prune it before a record names it
         if not has_content(path, digest):  # a file that is there may be damaged
             write_atomically(path, content)
         return digest
