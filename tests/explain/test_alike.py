@@ -38,8 +38,9 @@ def apart() -> dict[str, tuple[float, float]]:
         config = nsl.configs.make_adv_reg_config(adv_step_size=0.1, adv_grad_norm=norm)
         wrapper = nsl.keras.AdversarialRegularization(model, label_keys=["label"], adv_config=config)
         wrapper.compile("sgd", loss=loss)
-        made = wrapper.perturb_on_batch({**(features or {"x": x}), "label": labels})
-        return made["x"] if "x" in made else np.concatenate([made[name] for name in features], axis=1)
+        given = features or {"x": x}
+        made = wrapper.perturb_on_batch({**given, "label": labels})
+        return made["x"] if "x" in made else np.concatenate([made[name] for name in given], axis=1)
 
     def of_cleverhans(model, norm="infinity", **arguments):
         return fast_gradient_method(model, x, 0.1, orders[norm], **arguments).numpy()
