@@ -30,6 +30,7 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Compute on the Dask cluster of this scheduler.")
     ] = None,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Only this share of the cases, e.g. 1/3; see merge.")] = "",
     timeout: Annotated[float, typer.Option(min=0.001, metavar="S", help="Seconds that one outcome may take.")] = 300.0,
     report_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where the run folder goes.")] = Path(
         "reports/latest"
@@ -75,6 +76,7 @@ def run(
     from harness.engine.baseline_file import read_baseline
     from harness.engine.record import load_run
     from harness.engine.run import Options
+    from harness.engine.shards import parse_shard, take_shard
     from harness.engine.store import must_be_writable, store_folder
     from harness.explain.explaining import execute_explained
     from harness.report.grade import strict_sentence
@@ -92,10 +94,14 @@ def run(
     must_be_writable(report_dir)
     accepted = read_baseline(baseline) if baseline else None
     every = cases
+    share = None
+    if shard:
+        cases, share = take_shard(cases, parse_shard(shard))
     if accepted and (keyword or tag or names):
         every = load_cases(files, named=names or (), allow_outside=allow_outside, allow_code=allow_code)
     with TerminalListener() as listener:
         finished = execute_explained(cases, options, listener.handle, explain=not no_explain)
+    finished = replace(finished, shard=share)
     if accepted:
         finished = replace(finished, standing=standing(finished, accepted, Scope(every, files)))
     saved = save_with_reports(finished, report_dir, strict=strict)

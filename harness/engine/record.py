@@ -63,6 +63,8 @@ class Run:
         interrupted: whether it was stopped before it had finished.
         folder: where its arrays lie; ``None`` while they are in the store only.
         standing: how it stands to a baseline; ``None`` when it was held against none.
+        shard: which share of a selection it is, as ``harness.engine.shards.take_shard`` describes it; ``None``: no
+            share.
         store: where its arrays lie while it has no folder.
         read: of a run that was read: the cases as they were, and the SHA-256 of their text, see ``digest``.
     """
@@ -75,6 +77,7 @@ class Run:
     interrupted: bool = False
     folder: Path | None = None
     standing: Standing | None = None
+    shard: Mapping[str, Any] | None = None
     store: Store | None = field(default=None, compare=False)
     read: tuple[tuple[CaseRecord, ...], str] | None = field(default=None, compare=False, repr=False)
 
@@ -136,6 +139,15 @@ def pictures_of_steps(comparison: Comparison) -> list[str]:
     return [pictures["arrays"]] if pictures else []
 
 
+def arrays_named(record: CaseRecord) -> set[str]:
+    """Hashes of all arrays that a case names: of its problem, its outcomes and its comparisons."""
+    return {
+        *record.identity.values(),
+        *(digest for outcome in record.outcomes for digest in arrays_of(outcome)),
+        *(digest for one in record.comparisons for digest in pictures_of_steps(one)),
+    }
+
+
 def by_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The arrays named ``prefix/NAME``, by ``NAME``."""
     return {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
@@ -149,14 +161,12 @@ def save_run(run: Run, folder: Path) -> Run:
     target = Store(folder)
     named = set()
     for record in run.cases:
-        named.update(record.identity.values())
-        named.update(digest for outcome in record.outcomes for digest in arrays_of(outcome))
-        named.update(digest for one in record.comparisons for digest in pictures_of_steps(one))
+        named.update(arrays_named(record))
     there = _files(folder / "arrays")
     lying = _files(source.root / "arrays") if there else {}
     for digest in named:
         if lying.get(digest) is None or lying[digest] != there.get(digest):
-            _link_or_copy(source.path_of(digest), target.path_of(digest))
+            link_or_copy(source.path_of(digest), target.path_of(digest))
     write_atomically(folder / "run.json", _to_json(run).encode())
     # Only now: until run.json was replaced, the earlier run needed them.
     for path in (folder / "arrays").glob("*.npz"):
@@ -190,6 +200,7 @@ def load_run(folder: Path) -> Run:
             interrupted=body["interrupted"],
             folder=folder,
             standing=from_json(body["baseline"]) if "baseline" in body else None,
+            shard=body.get("shard"),
             read=(cases, _digest(content)),
         )
     except OSError as error:
@@ -210,6 +221,7 @@ def _to_json(run: Run) -> str:
         "environment": dict(run.environment),
         "subjects": {name: dict(description) for name, description in run.subjects.items()},
         "totals": run.totals,
+        **({"shard": dict(run.shard)} if run.shard else {}),
         **({"baseline": to_json(run.standing)} if run.standing else {}),
     }
     lines = "".join(f"{json.dumps(name)}: {_text(value)},\n" for name, value in head.items())
@@ -289,7 +301,7 @@ def take_weights(run: Run, cases: Sequence[Case], store: Store) -> dict[str, str
             continue
         digest = record.identity["weights"]
         run.arrays(digest)  # raises where they are not what their name says
-        _link_or_copy(Store(run.folder or store.root).path_of(digest), store.path_of(digest))
+        link_or_copy(Store(run.folder or store.root).path_of(digest), store.path_of(digest))
         taken[case.id] = digest
     return taken
 
@@ -313,7 +325,8 @@ def _files(folder: Path) -> dict[str, tuple[int, int]]:
         return {}
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Puts a file of arrays, named by its hash, in another place. Raises ``HarnessError`` when it cannot be read."""
     with contextlib.suppress(OSError):  # most often it is not there
         if target.samefile(source) or has_content(target, source.stem):
             return

@@ -24,6 +24,7 @@ from harness.engine import fingerprint
 from harness.engine.describe import describe_subjects
 from harness.engine.parcel import Answer, Parcel, digests_in, unpack
 from harness.engine.schedule import result_of
+from harness.engine.shards import code_of_the_harness
 from harness.engine.store import CannotWriteError, Store, has_content, write_atomically
 from harness.engine.workers import Workers, share_of_memory
 from harness.subjects.environments import TENSORFLOW_1, TENSORFLOW_2
@@ -45,14 +46,11 @@ _HERE = {environment.name: environment for environment in (TENSORFLOW_1, TENSORF
 @functools.cache
 def versions() -> dict[str, Any]:
     """What must be the same wherever outcomes of one run are computed: code, frameworks, libraries."""
-    root = Path(fingerprint.__file__).parents[1]
-    rooms = ("engine", "explain", "oracle", "reference", "scenario", "subjects")
-    code = sorted(path for room in rooms for path in (root / room).rglob("*.py"))
     described = describe_subjects(SUBJECTS)
     return {
         **fingerprint.environment(),
         **{f"subject {name}": one["version"] or "not installed" for name, one in described.items()},
-        "code of the harness": fingerprint.code_hash([root / "vocabulary.py", *code])[:12],
+        "code of the harness": code_of_the_harness(),
     }
 
 
