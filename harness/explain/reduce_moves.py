@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain import reduce_weights
+from harness.explain import reduce_spatial, reduce_weights
 from harness.explain.reduce_draft import INIT, Draft, as_lists
 from harness.explain.reduce_trial import Seen
 from harness.scenario.facts import SHIPPED
@@ -145,9 +145,8 @@ def take_layers(seen: Seen) -> Iterator[Draft]:
     last = _last_dense(layers)
     if draft.weights:
         for index in range(len(layers)):
-            found = reduce_weights.without_layer(draft, index) if index != last else None
-            if found is not None:
-                yield found
+            if index != last:
+                yield from reduce_spatial.simpler(draft, index)
         return
     if "pretrain" not in draft.model:
         for length in range(len(layers) - 1, 0, -1):
@@ -240,11 +239,8 @@ def take_units(seen: Seen) -> Iterator[Draft]:
         for count in _doubling(size):
             if not draft.weights:
                 yield reduce_weights.with_layers(draft, _with_size(draft.layers, index, count))
-            elif layer["kind"] == "dense":
-                kept = sorted(reduce_weights.strongest(draft, index)[:count])
-                found = reduce_weights.with_units(draft, index, kept)
-                if found is not None:
-                    yield found
+            else:
+                yield from reduce_spatial.narrower(draft, index, count)
     for index, layer in enumerate(draft.model.get("before", ())):
         for count in _doubling(layer.get("units") or layer.get("filters") or 1):
             yield replace(draft, model={**draft.model, "before": _with_size(draft.model["before"], index, count)})
@@ -319,9 +315,13 @@ def _cropped(seen: Seen) -> Iterator[Draft]:
         return
     height, width = seen.x.shape[1:3]
     apart = np.zeros(seen.x.shape) if seen.apart is None else seen.apart
-    row, column = np.unravel_index(int(apart.max(axis=(0, 3)).argmax()), (height, width))
+    row, column = map(int, np.unravel_index(int(apart.max(axis=(0, 3)).argmax()), (height, width)))
+    if seen.draft.weights:
+        for part, draft in reduce_spatial.crops(seen.draft, (height, width), row, column):
+            yield replace(draft, data={**draft.data, "x": as_lists(seen.x[:, part[0], part[1]])})
+        return
     for size in _doubling(max(height, width)):
-        top, left = (max(0, min(int(at), length - size)) for at, length in ((row, height), (column, width)))
+        top, left = (max(0, min(at, length - size)) for at, length in ((row, height), (column, width)))
         x = seen.x[:, top : top + size, left : left + size]
         yield replace(seen.draft, data={**seen.draft.data, "x": as_lists(x)})
 

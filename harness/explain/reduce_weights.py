@@ -91,8 +91,8 @@ def with_features(weights: Sequence[np.ndarray], layers: Sequence[Any], kept: Se
 
 
 def strongest(draft: Draft, index: int) -> list[int]:
-    """The units of a dense layer, those with the largest weights first."""
+    """The units of a dense layer, or the filters of a convolution, those with the largest weights first."""
     kernel = draft.weights[places(draft.layers)[index].start]
     with np.errstate(all="ignore"):
-        size = np.abs(np.nan_to_num(kernel.astype(np.float64))).sum(axis=0)
+        size = np.abs(np.nan_to_num(kernel.astype(np.float64))).reshape(-1, kernel.shape[-1]).sum(axis=0)
     return [int(unit) for unit in np.argsort(-size, kind="stable")]

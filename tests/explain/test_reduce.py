@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.explain import reduce_weights
+from harness.explain import reduce_spatial, reduce_weights
 from harness.explain.reduce import reduce_case, write_reduction
 from harness.explain.reduce_draft import Draft, as_lists, scenario_text
 from harness.explain.reduce_trial import Numbers, Seen, Symptom, key_of
@@ -168,3 +168,79 @@ def test_features_that_are_0_can_be_taken(dense):
     x = GENERATOR.uniform(size=(5, 4)) * [1, 0, 1, 0]
     smaller = replace(dense, weights=reduce_weights.with_features(dense.weights, dense.layers, [0, 2]))
     assert np.allclose(_network(smaller, x[:, [0, 2]]), _network(dense, x))
+
+
+def _image_network(draft, images):
+    """Of convolutions that keep the size, relu, pools of 2 and dense layers; images of shape (n, height, width, c)."""
+    value = images
+    for layer, place in zip(draft.layers, reduce_weights.places(draft.layers), strict=True):
+        if layer["kind"] == "relu":
+            value = np.maximum(value, 0)
+        elif layer["kind"] == "average_pool":
+            n, height, width, channels = value.shape
+            value = value.reshape(n, height // 2, 2, width // 2, 2, channels).mean(axis=(2, 4))
+        elif layer["kind"] == "conv":
+            kernel, bias = draft.weights[place]
+            around = (layer["kernel"] - 1) // 2
+            padded = np.pad(value, ((0, 0), (around, around), (around, around), (0, 0)))
+            size = range(len(kernel))
+            height, width = value.shape[1:3]
+            seen = [(i, j, padded[:, i : i + height, j : j + width]) for i in size for j in size]
+            value = np.add.reduce([part @ kernel[i, j] for i, j, part in seen]) + bias
+        elif layer["kind"] == "dense":
+            kernel, bias = draft.weights[place]
+            value = value.reshape(len(value), -1) @ kernel + bias
+    return value
+
+
+@pytest.fixture
+def images(case):
+    """Of 4x4 pixels and two channels: two convolutions, a pool between them."""
+    first, second = ({"kind": "conv", "filters": n, "kernel": 3, "strides": 1, "padding": "same"} for n in (4, 3))
+    kinds = [first, {"kind": "relu"}, {"kind": "average_pool", "size": 2}, second, {"kind": "flatten"}]
+    shapes = ((3, 3, 2, 4), (4,), (3, 3, 4, 3), (3,), (12, 2), (2,))
+    weights = tuple(np.abs(GENERATOR.normal(size=shape)) for shape in shapes)
+    return replace(Draft.of(case), model={"layers": [*kinds, {"kind": "dense", "units": 2}]}, weights=weights)
+
+
+def test_filters_that_nothing_sees_can_be_taken(images):
+    weights = list(images.weights)
+    weights[2] = weights[2] * (np.arange(4) >= 2)[:, None]
+    weights[4] = (weights[4].reshape(4, 3, 2) * (np.arange(3) == 1)[:, None]).reshape(12, 2)
+    draft = replace(images, weights=tuple(weights))
+    x = GENERATOR.uniform(size=(3, 4, 4, 2))
+    for smaller in (reduce_spatial.with_filters(draft, 0, [2, 3]), reduce_spatial.with_filters(draft, 3, [1])):
+        assert smaller is not None
+        assert np.allclose(_image_network(smaller, x), _image_network(draft, x))
+
+
+def test_convolutions_of_one_pixel_go_into_the_layer_behind_them(images):
+    narrow = reduce_spatial.with_smaller_kernel(images, 0)
+    assert narrow is not None
+    assert narrow.weights[0].shape == (1, 1, 2, 4)
+    x = GENERATOR.uniform(size=(3, 4, 4, 2))
+    for index in (0, 3):
+        small = reduce_spatial.with_smaller_kernel(images, index)
+        assert small is not None
+        merged = reduce_spatial.without_convolution(small, index)
+        assert merged is not None
+        if index == 3:  # in front of the other convolution a border is padded with zeros, and not with a bias
+            assert np.allclose(_image_network(merged, x), _image_network(small, x))
+    assert [layer["kind"] for layer in merged.layers] == ["conv", "relu", "average_pool", "flatten", "dense"]
+
+
+def test_a_smaller_image_keeps_what_its_pixels_meant(images):
+    x = GENERATOR.uniform(size=(3, 4, 4, 2))
+    one_pixel, *larger = reduce_spatial.crops(images, (4, 4), 1, 2)
+    assert [(part[0], part[1]) for part, _ in (one_pixel, *larger)] == [
+        (slice(1, 2), slice(2, 3)),
+        (slice(0, 2), slice(2, 4)),
+    ]
+    weights = list(images.weights)
+    # Kernels that see no neighbour, and a dense layer that sees the corner at the top on the right only.
+    for index in (0, 2):
+        weights[index] = weights[index] * (np.arange(9) == 4).reshape(3, 3, 1, 1)
+    weights[4] = (weights[4].reshape(4, 3, 2) * (np.arange(4) == 1)[:, None, None]).reshape(12, 2)
+    draft = replace(images, weights=tuple(weights))
+    _, ((rows, columns), smaller) = reduce_spatial.crops(draft, (4, 4), 1, 2)
+    assert np.allclose(_image_network(smaller, x[:, rows, columns]), _image_network(draft, x))
