@@ -14,7 +14,8 @@ from harness.scenario.facts import SHIPPED, split_size
 from harness.vocabulary import Case, Kind
 
 VARIANTS = 4
-"""Scenarios in a row that share model and data, so that a worker builds a model once for several."""
+"""Scenarios in a row that share model and data, so that a worker builds a model once for several. Of kind training each
+builds its own anyway."""
 
 _INLINE_TRAINING = 12
 """The examples of a training on data of the scenario's own."""
@@ -48,7 +49,7 @@ def scenarios(seed: int, subjects: Sequence[str], bases: Sequence[Case] = ()) ->
     while True:
         first = Draws(Random(f"{seed}/{number}"))
         shared = _of_case(first, bases) if bases else _shared(first, subjects)
-        for variant in range(VARIANTS):
+        for variant in range(1 if shared.kind == "training" else VARIANTS):
             number += 1
             draws = Draws(Random(f"{seed}/{number}/{variant}"), dict(first.drawn))
             yield Generated(number, _varied(draws, shared, keep_training=bool(bases)), draws.drawn)

@@ -249,8 +249,9 @@ class _Search:
             if len(cases) == 1:
                 yield cases[0], None, harness_fails(cases[0], error)
             else:
-                for case in cases:
-                    yield from self._run([case])
+                middle = len(cases) // 2
+                yield from self._run(cases[:middle])
+                yield from self._run(cases[middle:])
             return
         for record in run.cases:
             yield record.case, record, None
