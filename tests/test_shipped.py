@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.engine.record import load_run
+from harness.explain.causes import CAUSES
+from harness.explain.measured import ROUNDING, isolating, not_expressed
+from harness.report.differences_held import between_marks, changes
+from harness.report.differences_page import differences_page, differences_table
 from harness.vocabulary import SUBJECTS, Verdict
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -129,6 +133,43 @@ def test_the_readme_answers_the_question_with_what_was_measured(run):
     (pair,) = record.comparisons
     answers = {name: one["answer"] for name, one in pair.metrics["equivalence"].items()}
     assert {answers[name] for name in ("0.05", "0.1", "0.2")} == {"different"}
+
+
+def test_every_cause_has_a_scenario_that_isolates_it(run):
+    """A divergence is all of the cause but for round-off; of the others a side expresses nothing, or round-off is all.
+
+    Causes that no scenario can have are named in ``tests/explain/test_causes.py``.
+    """
+    shares, missing, rounding = {}, {}, {}
+    isolated = {code: cause for code, cause in CAUSES.items() if cause.isolation}
+    for code, cause in isolated.items():
+        pairs = [pair for _, pair in isolating(cause, run)]
+        diverged = [pair for pair in pairs if pair.verdict is Verdict.DIVERGED]
+        if diverged:
+            shares[code] = max(
+                (one["share"] for pair in diverged for one in pair.causes if one["code"] == code), default=0
+            )
+        elif cause.nature in ROUNDING:
+            rounding[code] = {pair.verdict for pair in pairs}
+        else:
+            missing[code] = not_expressed(cause, run).reasons
+    assert {code: share for code, share in shares.items() if share < 0.99} == {}
+    assert set(shares) >= {code for code, cause in isolated.items() if cause.nature in ("default", "convention")}
+    assert set(rounding) == {"l2-form", "optimizer-form", "round-off"}
+    assert all(verdicts and verdicts <= {Verdict.CLOSE, Verdict.EQUAL} for verdicts in rounding.values())
+    assert set(missing) == {"clip", "feature-mask", "target", "several-inputs", "dtype"}
+    assert all(missing.values())
+
+
+@pytest.mark.parametrize(
+    ("file", "made_of", "made"),
+    [("reports/differences.md", str, differences_page), ("README.md", between_marks, differences_table)],
+)
+def test_the_page_of_differences_holds(run, file, made_of, made):
+    """``harness explain --page --into reports/differences.md README.md`` accepts what ``make compare`` measured."""
+    accepted = made_of((CHECKOUT / file).read_text(encoding="utf-8"))
+    assert len(accepted.splitlines()) > 20
+    assert changes(accepted, made(run)) == []
 
 
 def test_nothing_is_left_for_a_second_run(run, folder):

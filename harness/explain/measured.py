@@ -120,7 +120,7 @@ def comparisons_with(cause: Cause, run: Run) -> int:
 def not_expressed(cause: Cause, run: Run) -> NotExpressed:
     """What is missing in the scenario that shows a missing feature."""
     cases, reasons = set(), {}
-    for record, comparison in _of_scenario(cause, run):
+    for record, comparison in isolating(cause, run):
         if comparison.verdict in _NOT_COMPUTED:
             cases.add(record.case.id)
             for name in (comparison.left, comparison.right):
@@ -145,6 +145,19 @@ def in_words(cause: Cause, run: Run) -> str:
     return " ".join(told)
 
 
+def isolating(cause: Cause, run: Run) -> Iterator[tuple[CaseRecord, Comparison]]:
+    """The comparisons of a run in which nothing but the cause is at work."""
+    isolation = cause.isolation
+    if isolation is None:
+        return
+    for record in run.cases:
+        if record.case.scenario != isolation.scenario or not is_at(record.case, isolation.where):
+            continue
+        for comparison in record.comparisons:
+            if _is_its_pair(cause, comparison) if isolation.pair else _is_of_libraries(comparison):
+                yield record, comparison
+
+
 def is_at(case: Case, where: Mapping[str, Any]) -> bool:
     """Whether a case has these settings of its scenario's matrix; of a list of values, any."""
     return all(case.point.get(name) in (value if isinstance(value, list) else [value]) for name, value in where.items())
@@ -152,7 +165,7 @@ def is_at(case: Case, where: Mapping[str, Any]) -> bool:
 
 def is_in(cause: Cause, run: Run) -> bool:
     """Whether the run has cases in which the cause would show."""
-    return next(_of_scenario(cause, run), None) is not None
+    return next(isolating(cause, run), None) is not None
 
 
 @dataclass(frozen=True)
@@ -166,35 +179,23 @@ class _Found:
 
 
 def _established(cause: Cause, run: Run) -> Iterator[_Found]:
-    isolating = {id(comparison) for _, comparison in _of_scenario(cause, run)}
+    alone = {id(comparison) for _, comparison in isolating(cause, run)}
     for record in run.cases:
         for comparison in record.comparisons:
             if _is_of_libraries(comparison) or _is_its_pair(cause, comparison):
                 for one in comparison.causes:
                     if one["code"] == cause.code and one["share"] >= _LEAST_SHARE:
-                        rank = 0 if id(comparison) in isolating else 1
+                        rank = 0 if id(comparison) in alone else 1
                         yield _Found(record, comparison, min(1.0, one["share"]), rank)
 
 
 def _isolated(cause: Cause, run: Run) -> Iterator[_Found]:
-    for record, comparison in _of_scenario(cause, run):
+    for record, comparison in isolating(cause, run):
         differs = comparison.verdict is Verdict.CLOSE and comparison.metrics.get("differing")
         if differs and cause.nature in ROUNDING:
             yield _Found(record, comparison, 1.0, rank=0)
         elif comparison.verdict is Verdict.DIVERGED and not comparison.causes:
             yield _Found(record, comparison, 1.0, rank=2)
-
-
-def _of_scenario(cause: Cause, run: Run) -> Iterator[tuple[CaseRecord, Comparison]]:
-    isolation = cause.isolation
-    if isolation is None:
-        return
-    for record in run.cases:
-        if record.case.scenario != isolation.scenario or not is_at(record.case, isolation.where):
-            continue
-        for comparison in record.comparisons:
-            if _is_its_pair(cause, comparison) if isolation.pair else _is_of_libraries(comparison):
-                yield record, comparison
 
 
 def _is_of_libraries(comparison: Comparison) -> bool:

@@ -30,16 +30,24 @@ _ROOMS = {
 def changes(accepted: str, measured: str) -> list[str]:
     """What no longer holds of an accepted page or table, in words; empty where all of it does.
 
-    Words must be the same. Numbers may move as far as another machine moves them; those of causes that are rounding
-    are not compared, and such a row may be missing, since another processor may round alike.
+    Words must be the same. Numbers may move as far as another machine moves them; those of rounding are not compared,
+    and such a row may be missing, since another processor may round alike.
 
     Args:
         accepted: a page or table, as Markdown.
         measured: the same of a run.
     """
     was, now = _rows(accepted), _rows(measured)
-    found = [f"{code}: in the page, and nothing of it in the run" for code in was if code not in now | _rounding()]
-    found += [f"{code}: in the run, and not in the page" for code in now if code not in was | _rounding()]
+    found = [
+        f"{code}: in the page, and nothing of it in the run"
+        for code, cells in was.items()
+        if code not in now and not cells.is_rounding(code)
+    ]
+    found += [
+        f"{code}: in the run, and not in the page"
+        for code, cells in now.items()
+        if code not in was and not cells.is_rounding(code)
+    ]
     for code, cells in now.items():
         if code in was:
             found += _changed(code, was[code], cells)
@@ -78,6 +86,9 @@ class _Cells:
         found = _SIZE.search(self.measured)
         return float(found[1]) if found else 0.0
 
+    def is_rounding(self, code: str) -> bool:
+        return CAUSES[code].nature in ROUNDING and 0 < self.size < _ROOMS["%"].floor
+
 
 def _rows(text: str) -> dict[str, _Cells]:
     rows = {}
@@ -90,14 +101,10 @@ def _rows(text: str) -> dict[str, _Cells]:
     return rows
 
 
-def _rounding() -> dict[str, None]:
-    return dict.fromkeys(code for code, cause in CAUSES.items() if cause.nature in ROUNDING)
-
-
 def _changed(code: str, was: _Cells, now: _Cells) -> list[str]:
     if was.told != now.told:
         return [f"{code}: what is said of it has changed"]
-    if code in _rounding():
+    if was.is_rounding(code) and now.is_rounding(code):
         return []
     if was.case != now.case:
         return [f"{code}: measured in {now.case}, accepted in {was.case}"]
@@ -117,7 +124,7 @@ def _numbers(text: str) -> list[tuple[str, bool]]:
 
 def _out_of_order(order: list[str], now: dict[str, _Cells]) -> list[str]:
     """Rows that stand before larger ones."""
-    sized = [(code, now[code].size) for code in order if code not in _rounding() and now[code].size]
+    sized = [(code, now[code].size) for code in order if now[code].size and not now[code].is_rounding(code)]
     room = _ROOMS["%"]
     return [
         f"{code}: stands before {other}, which is larger"

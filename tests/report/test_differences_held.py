@@ -39,6 +39,7 @@ def test_what_another_machine_may_move_is_no_change(was: str, now: str) -> None:
             "100 of 4,096",
             "label-source: 100 of 4,096 elements differ; 59 % of the length; accepted 353",
         ),
+        ("2.7e-05 %", "9 %", "l2-form: 9 % of the length of the perturbations; accepted 2.7e-05 %"),
         ("59 %", "21 %", "label-source: 353 of 4,096 elements differ; 21 %"),
         ("36 %", "0.3 %", "label-smoothing: 0.3 % of the length of the gradients; accepted 36 %"),
         ("the gradients", "the final weights", "label-smoothing: 36 % of the length of the final weights"),
