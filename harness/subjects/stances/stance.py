@@ -55,6 +55,9 @@ _MIXED = "labels * (1 - s) + s / classes"
 _SUBTRACT = ("cleverhans-v3", "reference-cleverhans")
 """Subjects that smooth labels in this form; the others do as Keras does."""
 
+UPDATED_TWICE = "updated, by the prediction of the labels, too"
+"""CleverHans 4.0.0 predicts labels in one pass and takes the gradient in another."""
+
 TENSORFLOW_1_OPTIMIZER = "tensorflow 1"
 """The arithmetic of the optimizers in ``tf.compat.v1.train``; else it is Keras's."""
 
@@ -131,10 +134,18 @@ def _step(case: Case, outcome: Outcome) -> dict[str, Any]:
         "loss-weighting": dict(objective),
         "gradient-flow": _flow(case, subject, settings),
         "training-mode": modes,
-        "batch-statistics": settings["statistics"] if "training" in modes.values() else None,
+        "batch-statistics": _statistics(settings, subject, modes),
         "regularization": settings["regularization"],
         "random-draws": draws,
     }
+
+
+def _statistics(settings: Mapping[str, Any], subject: str, modes: Mapping[str, str]) -> str | None:
+    """What becomes of moving statistics; None where every pass is in inference mode, or there are none."""
+    if "training" not in modes.values():
+        return None
+    predicts = subject == "cleverhans-v4" and settings["labels"] == "predicted" and modes["attack"] == "training"
+    return UPDATED_TWICE if predicts and settings["statistics"] == "updated" else settings["statistics"]
 
 
 def _optimized(outcome: Outcome) -> dict[str, Any]:

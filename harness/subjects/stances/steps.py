@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from harness.subjects.keras2 import cross_entropy, labels_for_loss, named_gradients
 from harness.subjects.protocol import Batch, Models
 from harness.subjects.stances.attacks import Result, conventions_of, losses_of, shared_by_ties, tied_classes
-from harness.subjects.stances.stance import SHARED_DRAWS, Stance, plainest
+from harness.subjects.stances.stance import SHARED_DRAWS, UPDATED_TWICE, Stance, plainest
 from harness.vocabulary import canonical_json
 
 
@@ -86,7 +87,7 @@ class Steps:
         attack = _detached() if stance["gradient-flow"] == "cut" else TrainingAttack
         low, high = stance["clip"] or (None, None)
         modes = stance["training-mode"]
-        return TrainingObjective(
+        objective = TrainingObjective(
             model=model,
             loss_fn=cross_entropy(
                 output=self._models.output,
@@ -106,8 +107,9 @@ class Steps:
             training=modes["losses"] == "training",
             before=before,
             regularization=stance["regularization"] == "added",
-            statistics=stance["batch-statistics"] or "updated",
+            statistics="kept" if stance["batch-statistics"] == "kept" else "updated",
         )
+        return predicting_first(objective, stance)
 
     def _attack_loss(self, stance: Stance) -> Callable[[Any, Any], Any]:
         """What the attack ascends, as a function of labels (which the stance decides) and predictions."""
@@ -189,6 +191,25 @@ class Steps:
         return None if given is None else tf.constant(given.astype(stance["dtype"]))
 
 
+@dataclass(frozen=True)
+class _PredictingFirst:
+    """An objective whose attack predicts its labels in a pass of its own, which moves statistics once more."""
+
+    objective: Any
+
+    def gradients(self, x: Any, labels: Any, sample_weights: Any, variables: Sequence[Any]) -> Any:
+        """See ``TrainingObjective.gradients``."""
+        before = self.objective.before
+        self.objective.model(x if before is None else before(x), training=True)
+        return self.objective.gradients(x, labels, sample_weights, variables)
+
+
+def predicting_first(objective: Any, stance: Stance) -> Any:
+    """The objective, with a pass in front of it where the stance has one that counts."""
+    in_training = stance["training-mode"]["attack"] == "training"
+    return _PredictingFirst(objective) if in_training and stance["batch-statistics"] == UPDATED_TWICE else objective
+
+
 class _WithSharedDraws:
     """A model whose second pass, that of the clean loss, draws the masks of its first one, that of the attack."""
 
@@ -222,8 +243,6 @@ def needs_two_passes(stance: Mapping[str, Any]) -> bool:
 
 def _detached() -> Any:
     """An attack that no outer gradient sees: it is called outside of the tape."""
-    from dataclasses import dataclass
-
     import tensorflow as tf
 
     from harness.reference import TrainingAttack

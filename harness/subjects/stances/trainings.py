@@ -21,7 +21,7 @@ from harness.subjects.stances.stance import (
     Stance,
     plainest,
 )
-from harness.subjects.stances.steps import needs_two_passes
+from harness.subjects.stances.steps import needs_two_passes, predicting_first
 from harness.vocabulary import canonical_json
 
 
@@ -161,8 +161,9 @@ class Trainings:
             adversarial=weighting["adversarial"] * scale,
             training=modes["losses"] == "training",
             regularization=stance["regularization"] == "added",
-            statistics=stance["batch-statistics"] or "updated",
+            statistics="kept" if stance["batch-statistics"] == "kept" else "updated",
         )
+        objective = predicting_first(objective, stance)
         return objective if ascended is None else _Weighted(objective, ascended)
 
 
