@@ -5,17 +5,20 @@ Pure but for the results, which the caller computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from harness.oracle.shapley import shapley
+from harness.oracle.shapley import Estimate, antithetic_orders, sampled_shapley, shapley
 from harness.subjects.stances.stance import Stance
 
 MOST_SETTINGS = 10
-"""Beyond as many there are too many combinations to compute."""
+"""Beyond as many there are too many combinations to compute: orders of the settings are sampled."""
+
+_MOST_COMBINATIONS = 1 << MOST_SETTINGS
+"""That orders may pass through, about."""
 
 R = TypeVar("R")
 
@@ -40,12 +43,52 @@ class Span(Generic[R]):
     Attributes:
         codes: the settings, each a bit of a combination.
         results: by combination; the first is the left end, the last the right one.
-        evaluated: how many different results there are.
+        orders: of the settings, int ``(orders, settings)``, that are looked at; ``None``: all combinations are.
     """
 
     codes: Sequence[str]
-    results: Sequence[R]
-    evaluated: int
+    results: Combinations[R]
+    orders: np.ndarray | None
+
+    @property
+    def evaluated(self) -> int:
+        """How many different results there are."""
+        return len(self.results.known)
+
+
+class Combinations(Sequence[R]):
+    """The results of all combinations of the settings between two stances, each computed when it is first wanted.
+
+    Attributes:
+        known: those that were, by the key of their stance.
+    """
+
+    def __init__(
+        self, left: Stance, right: Stance, codes: Sequence[str], key: Callable[[Stance], str], result: Callable[..., R]
+    ):
+        self._left, self._right, self._codes, self._key, self._result = left, right, codes, key, result
+        self.known: dict[str, R] = {}
+        self._by_combination: dict[int, R] = {}
+
+    def __len__(self) -> int:
+        return 1 << len(self._codes)
+
+    def __getitem__(self, index: Any) -> Any:
+        combination = index + len(self) if index < 0 else index
+        if not 0 <= combination < len(self):
+            raise IndexError(index)
+        return self.evaluate(combination)
+
+    def evaluate(self, combination: int) -> R:
+        """The result of one combination."""
+        if combination not in self._by_combination:
+            changed = {code: self._right[code] for bit, code in enumerate(self._codes) if combination >> bit & 1}
+            stance = {**self._left, **changed}
+            name = self._key(stance)
+            if name not in self.known:
+                self.known[name] = self._result(stance)
+            self._by_combination[combination] = self.known[name]
+        return self._by_combination[combination]
 
 
 def span(
@@ -53,21 +96,21 @@ def span(
 ) -> Span[R]:
     """Every combination of the settings: left's values where a bit is not set, right's where it is.
 
+    Of more settings than ``MOST_SETTINGS`` the combinations that a sample of orders passes through, as they are needed.
+
     Args:
         left, right: the two stances.
-        codes: in which they differ, at most ``MOST_SETTINGS``.
+        codes: in which they differ.
         key: of a stance: equal where results are.
         result: of a stance.
     """
-    keys: dict[str, R] = {}
-    results = []
-    for combination in range(1 << len(codes)):
-        stance = {**left, **{code: right[code] for bit, code in enumerate(codes) if combination >> bit & 1}}
-        name = key(stance)
-        if name not in keys:
-            keys[name] = result(stance)
-        results.append(keys[name])
-    return Span(tuple(codes), results, len(keys))
+    results = Combinations(left, right, tuple(codes), key, result)
+    if len(codes) <= MOST_SETTINGS:
+        for combination in range(len(results)):
+            results.evaluate(combination)
+        return Span(tuple(codes), results, None)
+    pairs = _MOST_COMBINATIONS // (2 * len(codes))
+    return Span(tuple(codes), results, antithetic_orders(len(codes), pairs=pairs))
 
 
 def attribution(
@@ -83,37 +126,43 @@ def attribution(
 
     Returns:
         JSON values. ``measure``: ``l2``, or ``elements`` where that is not finite or does not tell the ends apart.
-        ``settings``: by code, ``share`` (by the measure; with ``round_off`` they add up to 1), ``elements`` and ``l2``
-        (its Shapley values), ``alone_makes`` (left with it alone differs from left beyond round-off), ``alone_removes``
-        (right without it alone does not). ``steps``: from left to right, the largest share first, the distance from
-        left after each step.
+        ``settings``: by code, ``share`` (by the measure; with ``round_off`` they add up to 1), its standard ``error``
+        (0 unless orders were sampled), ``elements`` and ``l2`` (its Shapley values), ``alone_makes`` (left with it
+        alone differs from left beyond round-off), ``alone_removes`` (right without it alone does not). ``steps``: from
+        left to right, the largest share first, the distance from left after each step. ``sampled``, only where they
+        were: how many orders.
     """
     full = len(bridged.results) - 1
-    table = _from(bridged.results[0], bridged.results, distance)
-    back = _from(bridged.results[-1], bridged.results, distance)
-    measures = {}
-    for name in ("elements", "l2"):
-        left, right = (np.array([getattr(one, name) for one in column]) for column in (table, back))
-        # How far across a combination is, by both banks: the same shares whichever side is called left.
+    table = _from(0, bridged.results, distance)
+    back = _from(full, bridged.results, distance)
+
+    def across(combination: int, name: str) -> float:
+        """How far across a combination is, by both banks: the same shares whichever side is called left."""
+        left, right = (getattr(bank(combination), name) for bank in (table, back))
         with np.errstate(invalid="ignore"):
-            measures[name] = (left + left[-1] - right) / 2
-    usable = {name: bool(np.isfinite(values).all() and values[-1] > 0) for name, values in measures.items()}
+            return float((left + np.float64(getattr(table(full), name)) - right) / 2)
+
+    looked_at = range(full + 1) if bridged.orders is None else _passed(bridged.orders)
+    measures = {name: {one: across(one, name) for one in looked_at} for name in ("elements", "l2")}
+    usable = {name: bool(np.isfinite(list(one.values())).all() and one[full] > 0) for name, one in measures.items()}
     measure = "l2" if usable["l2"] else "elements"
     if not usable[measure]:
         return {"measure": "", "settings": {}, "steps": [], "round_off": 0.0, "evaluated": bridged.evaluated}
-    values = {name: shapley(measures[name]) if usable[name] else None for name in measures}
+    values = {name: _values(measures[name], bridged.orders) if usable[name] else None for name in measures}
     round_off = min(1.0, remainder / whole) if measure == "l2" and np.isfinite(remainder) and whole > 0 else 0.0
     chosen = values[measure]
     assert chosen is not None
-    shares = chosen / chosen.sum() * (1.0 - round_off)
+    part = (1.0 - round_off) / chosen.values.sum()
+    shares = chosen.values * part
     settings = {}
     for bit, code in enumerate(bridged.codes):
         alone, others = 1 << bit, full & ~(1 << bit)
         settings[code] = {
             "share": float(shares[bit]),
-            **{name: None if found is None else float(found[bit]) for name, found in values.items()},
-            "alone_makes": table[alone].elements > 0,
-            "alone_removes": table[others].elements == 0,
+            "error": float(chosen.errors[bit] * part),
+            **{name: None if found is None else float(found.values[bit]) for name, found in values.items()},
+            "alone_makes": table(alone).elements > 0,
+            "alone_removes": table(others).elements == 0,
         }
     return {
         "measure": measure,
@@ -121,24 +170,41 @@ def attribution(
         "steps": _steps(bridged.codes, shares, table),
         "round_off": round_off,
         "evaluated": bridged.evaluated,
+        **({} if bridged.orders is None else {"sampled": len(bridged.orders)}),
     }
 
 
-def _from(bank: R, results: Sequence[R], distance: Callable[[R, R], Distance]) -> list[Distance]:
+def _passed(orders: np.ndarray) -> Iterable[int]:
+    """The combinations that some orders pass through."""
+    return sorted({0, *(int(one) for one in np.cumsum(1 << orders, axis=1).ravel())})
+
+
+def _values(by_combination: Mapping[int, float], orders: np.ndarray | None) -> Estimate:
+    if orders is not None:
+        return sampled_shapley(by_combination.__getitem__, orders)
+    exact = shapley(np.array([by_combination[one] for one in range(len(by_combination))]))
+    return Estimate(exact, np.zeros_like(exact))
+
+
+def _from(bank: int, results: Sequence[R], distance: Callable[[R, R], Distance]) -> Callable[[int], Distance]:
     """The distance from one result to each; combinations that share a result share its distance."""
     known: dict[int, Distance] = {}
-    for one in results:
+
+    def to(combination: int) -> Distance:
+        one = results[combination]
         if id(one) not in known:
-            known[id(one)] = distance(bank, one)
-    return [known[id(one)] for one in results]
+            known[id(one)] = distance(results[bank], one)
+        return known[id(one)]
+
+    return to
 
 
-def _steps(codes: Sequence[str], shares: np.ndarray, table: Sequence[Distance]) -> list[dict[str, Any]]:
+def _steps(codes: Sequence[str], shares: np.ndarray, table: Callable[[int], Distance]) -> list[dict[str, Any]]:
     """One way across, setting by setting."""
     combination, steps = 0, []
     for bit in np.argsort(-shares, kind="stable"):
         combination |= 1 << int(bit)
-        one = table[combination]
+        one = table(combination)
         steps.append({"code": codes[bit], "elements": one.elements, "l2": one.l2 if np.isfinite(one.l2) else None})
     return steps
 

@@ -13,7 +13,7 @@ from harness.engine.comparing import Side, metrics_of, side_of
 from harness.engine.record import by_prefix
 from harness.engine.store import Store
 from harness.engine.work import Problem, in_hand, in_one_line
-from harness.explain.bridge import MOST_SETTINGS, Distance, attribution, span
+from harness.explain.bridge import Distance, attribution, span
 from harness.explain.leaving import Leaving, Stepped, attacked, leaving_of_attack, leaving_of_step
 from harness.explain.step_pictures import StepPictures
 from harness.oracle.verdicts import Tolerance, judge, sentence
@@ -95,9 +95,6 @@ class _Case:
                     unexplained["ends"][name]["leaves"] = one.to_json()
                 leaves = "; ".join(f"{name}: it leaves at {leaving[name].words}; {ends[name][1]}" for name in missed)
                 reason = f"the reimplementation under the settings of {' and of '.join(missed)} does not meet {leaves}"
-                return {**unexplained, "reason": reason}
-            if len(codes) > MOST_SETTINGS:
-                reason = f"{len(codes)} settings differ, and {1 << len(codes):,} combinations are too many"
                 return {**unexplained, "reason": reason}
             found = self._attributed(left, right, stances, codes, drawn=any(v == DRAWN for v, _ in ends.values()))
         except Exception as error:  # what a model or TensorFlow raises costs this bridge, not the others

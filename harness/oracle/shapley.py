@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import factorial
 
 import numpy as np
@@ -32,3 +34,52 @@ def shapley(values: np.ndarray) -> np.ndarray:
         without = masks[(masks >> player) & 1 == 0]
         shares[player] = weights[without] @ (values[without | 1 << player] - values[without])
     return shares
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Shapley values out of some of all orders.
+
+    Attributes:
+        values: float ``(k,)``; they add up to what all players reach together, whatever orders were drawn.
+        errors: float ``(k,)``, the standard error of each.
+    """
+
+    values: np.ndarray
+    errors: np.ndarray
+
+
+def antithetic_orders(players: int, *, pairs: int, seed: int = 0) -> np.ndarray:
+    """Orders in which players may come: drawn uniformly, each followed by its reverse, in which who came late is early.
+
+    Args:
+        players: how many.
+        pairs: of orders, at least 2.
+        seed: of the generator.
+
+    Returns:
+        int ``(2 * pairs, players)``.
+    """
+    drawn = np.random.default_rng(seed)
+    orders = np.array([drawn.permutation(players) for _ in range(pairs)])
+    return np.stack([orders, orders[:, ::-1]], axis=1).reshape(-1, players)
+
+
+def sampled_shapley(value: Callable[[int], float], orders: np.ndarray) -> Estimate:
+    """The mean effect of each player over the orders (Castro, Gomez and Tejada 2009; Mitchell et al. 2022).
+
+    Args:
+        value: of a set of players, whose bits are set in the argument.
+        orders: as ``antithetic_orders`` draws them. The two of a pair count as one drawing.
+    """
+    effects = np.zeros(orders.shape)
+    for row, order in enumerate(orders):
+        mask, before = 0, value(0)
+        for player in order:
+            mask |= 1 << int(player)
+            after = value(mask)
+            effects[row, player] = after - before
+            before = after
+    of_pairs = effects.reshape(-1, 2, orders.shape[1]).mean(axis=1)
+    errors = of_pairs.std(axis=0, ddof=1) / np.sqrt(len(of_pairs))
+    return Estimate(of_pairs.mean(axis=0), errors)

@@ -32,7 +32,16 @@ def because(comparison: Comparison) -> str:
         return ""
     if is_unexplained(comparison):
         return f"unexplained: {reason_of(comparison)}"
-    return f"because: {mean_causes([comparison])}"
+    return f"because: {mean_causes([comparison])}{_sampled(comparison)}"
+
+
+def _sampled(comparison: Comparison) -> str:
+    """How many orders the shares come out of, where that is not all of them."""
+    bridge = comparison.metrics.get("bridge", {})
+    if not bridge.get("sampled"):
+        return ""
+    error = max(one.get("error", 0.0) for one in bridge["settings"].values())
+    return f" (out of {bridge['sampled']} orders, standard errors of at most {100 * error:.2g} %)"
 
 
 def mean_causes(comparisons: Sequence[Comparison]) -> str:

@@ -95,3 +95,27 @@ def test_the_same_weighting_in_another_form_is_no_difference():
     same = {"loss-weighting": {"clean": 1 / 1.2, "adversarial": 0.2 / 1.2, "scale": 1.2}}
     assert differing(ratio, same) == []
     assert differing(ratio, {"loss-weighting": {**same["loss-weighting"], "scale": 1.0}}) == ["loss-weighting"]
+
+
+def test_beyond_ten_settings_orders_are_sampled_and_shares_still_add_up_to_the_whole():
+    left, right = ({f"setting-{number:02d}": value for number in range(12)} for value in (0, 1))
+    asked = []
+
+    def together(stance):  # the first three only together, each of the others by itself
+        asked.append(stance)
+        values = list(stance.values())
+        return 9.0 * min(values[:3]) + sum(values[3:])
+
+    bridge = span(left, right, list(left), lambda stance: str(list(stance.values())), together)
+    found = attribution(bridge, distance, remainder=0.18, whole=18.0)
+    shares = np.array([one["share"] for one in found["settings"].values()])
+    errors = np.array([one["error"] for one in found["settings"].values()])
+    assert shares.sum() + found["round_off"] == pytest.approx(1, abs=1e-12)
+    exact = 0.99 * np.array([3, 3, 3, *[1] * 9]) / 18
+    assert (np.abs(shares - exact) <= 3 * errors + 1e-12).all()
+    assert (errors[:3] > 0).all()
+    assert found["sampled"] == 84
+    assert found["evaluated"] == len(asked) < 1 << 11
+    assert found["settings"]["setting-05"]["alone_makes"]
+    assert not found["settings"]["setting-01"]["alone_makes"]
+    assert found["steps"][-1]["l2"] == 18
