@@ -20,6 +20,7 @@ class Format(str, Enum):
     HTML = "html"
     MARKDOWN = "md"
     CSV = "csv"
+    PARQUET = "parquet"
     JSON = "json"
     JUNIT = "junit"
     TEXT = "text"
@@ -40,11 +41,21 @@ def report(
     from harness.engine.record import load_run
     from harness.engine.store import write_atomically
 
-    text = _maker(form, folder, output, strict=strict)(load_run(folder))
-    if output == "-":
-        sys.stdout.write(text)
+    if form is Format.HTML and output != "-":
+        _page(load_run(folder), Path(output))
+        return
+    if form is Format.PARQUET:
+        from harness.report.tables import parquet
+
+        content = parquet(load_run(folder))
     else:
-        write_atomically(Path(output), text.encode())
+        content = _maker(form, folder, output, strict=strict)(load_run(folder)).encode()
+    if output != "-":
+        write_atomically(Path(output), content)
+    elif form is Format.PARQUET:
+        sys.stdout.buffer.write(content)
+    else:
+        sys.stdout.write(content.decode())
 
 
 def _maker(form: Format, folder: Path, output: str, *, strict: bool) -> Callable[[Run], str]:
@@ -58,7 +69,7 @@ def _maker(form: Format, folder: Path, output: str, *, strict: bool) -> Callable
     if form is Format.MARKDOWN:
         return lambda run: _markdown(run, output)
     if form is Format.CSV:
-        from harness.report.write import csv
+        from harness.report.tables import csv
 
         return csv
     if form is Format.JUNIT:
@@ -80,3 +91,11 @@ def _markdown(run: Run, output: str) -> str:
     if output != "-":
         write_curves(run, curves, Path(output).parent)
     return markdown_with(run, curves)
+
+
+def _page(run: Run, path: Path) -> None:
+    """The page, and beside its file the details of many cases. On standard output it has them all in it."""
+    from harness.report.curves import draw_curves
+    from harness.report.html import write_html
+
+    write_html(run, draw_curves(run), path)

@@ -184,8 +184,9 @@ class Store:
     def put_record(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
         """Stores a JSON record under a key."""
         body = {"format_version": FORMAT_VERSION, "record": dict(record)}
-        checksum = hashlib.sha256(canonical_json(body).encode()).hexdigest()
-        write_atomically(self._record_path(kind, key), canonical_json({**body, "sha256": checksum}).encode())
+        unsigned = canonical_json(body).encode("utf-8", "surrogatepass")  # texts of others may be no Unicode
+        checksum = hashlib.sha256(unsigned).hexdigest().encode()
+        write_atomically(self._record_path(kind, key), unsigned[:-1] + _SIGNATURE % checksum)
 
     def get_record(self, kind: str, key: str, *, arrays: str = "arrays") -> dict[str, Any] | None:
         """The record of a key; ``None`` when there is none, or it or its arrays are damaged (then it is made anew).

@@ -3,50 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from harness.engine.record import Run, save_run
 from harness.engine.store import alone_in, write_atomically
 from harness.report.curves import FILE_NAME, FOLDER, Curves, draw_curves, file_name
+from harness.report.details import remove_stale
 from harness.report.differences_page import differences_page
-from harness.report.frames import comparisons_frame
-from harness.report.html import html_with
+from harness.report.html import write_html
 from harness.report.junit import junit
 from harness.report.markdown import markdown_with
-from harness.report.text import printable
+from harness.report.tables import write_tables
 
-_FORMULA = ("=", "+", "-", "@")
-"""What makes a spreadsheet take a text for a formula."""
-
-
-def csv(run: Run) -> str:
-    """The comparisons as CSV, see ``comparisons_frame``. No text in it is a formula to a spreadsheet."""
-    frame = comparisons_frame(run)
-    for name in frame.columns:
-        if frame[name].dtype == object:
-            frame[name] = frame[name].map(_cell)
-    frame.columns = [printable(name) for name in frame.columns]  # settings give names to columns, too
-    return frame.to_csv(index=False, lineterminator="\n")
-
-
-@functools.lru_cache(maxsize=4096)
-def _cell(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
+PAGE = "report.html"
 
 REPORTS: dict[str, Callable[[Run, Mapping[int, Curves]], str]] = {
-    "comparisons.csv": lambda run, _: csv(run),
     "report.md": markdown_with,
-    "report.html": html_with,
     "junit.xml": lambda run, _: junit(run),
     "differences.md": lambda run, _: differences_page(run),
 }
-"""The reports of a run by file name, each made of the run and its curves; without text it is none of this run's.
+"""The reports of a run but its page and its tables by file name, each made of the run and its curves; without text it
+is none of this run's.
 
 ``run.json`` and the arrays are the run itself and are there already.
 """
@@ -73,6 +51,10 @@ def write_reports(run: Run, folder: Path, *, strict: bool = False) -> list[Path]
             paths.append(folder / name)
         else:
             (folder / name).unlink(missing_ok=True)
+    paths += write_tables(run, folder)
+    details = write_html(run, curves, folder / PAGE)
+    paths.append(folder / PAGE)
+    remove_stale(folder, details)
     _remove_stale(folder / FOLDER, {path.name for path in paths})
     return paths
 

@@ -20,8 +20,8 @@ from harness.report.known import known_differences
 from harness.report.markdown import markdown
 from harness.report.matrix import matrix_of
 from harness.report.summary import summary_text
+from harness.report.tables import csv
 from harness.report.text import printable
-from harness.report.write import csv
 
 from .conftest import HOSTILE
 from .test_html import Page, islands
@@ -218,7 +218,7 @@ def test_details_of_a_training(details, case_of, trained_folder):
 
 
 def test_curves_beyond_the_limit_are_left_to_their_files(trained, case_of, monkeypatch):
-    monkeypatch.setattr("harness.report.html.CURVES_LIMIT", 25_000)
+    monkeypatch.setattr("harness.report.details.CURVES_LIMIT", 25_000)
     many = replace(trained, cases=(case_of("alike"), case_of("apart")))
     found = islands(Page(html(many)))
     assert found["case-1"]["curves"] is not None  # it is unexpected, so of the greater interest

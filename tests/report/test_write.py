@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.report.tables import TABLES, csv
 from harness.report.text import printable
-from harness.report.write import REPORTS, csv, write_reports
+from harness.report.write import PAGE, REPORTS, write_reports
 from harness.vocabulary import HarnessError
 
 CASES = 150
@@ -22,7 +23,9 @@ PAGE_BYTES = 8_000_000
 
 def test_every_report_is_there_and_nothing_half_written(folder):
     written = {path.name for path in folder.iterdir()}
-    assert written == {"arrays", "run.json", *REPORTS} - {"differences.md"}, "no case isolates a difference"
+    assert written == {"arrays", "run.json", PAGE, *REPORTS, *TABLES} - {"differences.md"}, (
+        "no case isolates a difference"
+    )
 
 
 def test_csv_reads_back_as_the_same_table(run, folder):
