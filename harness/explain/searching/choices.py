@@ -140,6 +140,23 @@ OF_OPTIMIZER = {
 }
 """The settings that an optimizer has."""
 
+NOT_EVERYWHERE: dict[str, tuple[str, ...]] = {
+    "model.output": ("probabilities",),
+    "model.before": ("dense",),
+    "data.inputs": ("two",),
+    "attack.epsilon": (LEFT_OUT,),
+    "attack.norm": (LEFT_OUT,),
+    "attack.labels": ("target",),
+    "attack.clip": ("lowest only", "highest only"),
+    "attack.feature_mask": ("ones", "zeros", "some", "fractions"),
+    "attack.dtype": ("float64",),
+    "training.weighting": ("adversarial only", LEFT_OUT),
+    "training.sample_weights": ("around 1", "from 0"),
+    "training.gradient_flow": ("stopped", "through"),
+    "training.attack_mode": ("training", "inference"),
+}
+"""Classes that some library cannot express. Half of the scenarios have none of them: all subjects are compared there."""
+
 _BY_CLASS = {
     "model.init": ("scheme", "scale", "seed"),
     "training.weighting": ("clean", "adversarial"),

@@ -9,13 +9,16 @@ from random import Random
 from typing import Any
 
 from harness.explain.reduce_draft import Draft
-from harness.explain.searching.choices import CHOICES, OF_OPTIMIZER, OPTIMIZER, Options
+from harness.explain.searching.choices import CHOICES, NOT_EVERYWHERE, OF_OPTIMIZER, OPTIMIZER, Options
 from harness.scenario.facts import SHIPPED, split_size
 from harness.vocabulary import Case, Kind
 
 VARIANTS = 4
 """Scenarios in a row that share model and data, so that a worker builds a model once for several. Of kind training each
 builds its own anyway."""
+
+_EVERYWHERE = 0.5
+"""How many scenarios, of all, every library can express."""
 
 _INLINE_TRAINING = 12
 """The examples of a training on data of the scenario's own."""
@@ -48,24 +51,28 @@ def scenarios(seed: int, subjects: Sequence[str], bases: Sequence[Case] = ()) ->
     number = 0
     while True:
         first = Draws(Random(f"{seed}/{number}"))
+        first.everywhere = first.random.random() < _EVERYWHERE
         shared = _of_case(first, bases) if bases else _shared(first, subjects)
         for variant in range(1 if shared.kind == "training" else VARIANTS):
             number += 1
             draws = Draws(Random(f"{seed}/{number}/{variant}"), dict(first.drawn))
+            draws.everywhere = first.everywhere
             yield Generated(number, _varied(draws, shared, keep_training=bool(bases)), draws.drawn)
 
 
 @dataclass
 class Draws:
-    """Draws from ``CHOICES`` and takes note."""
+    """Draws from ``CHOICES`` and takes note. ``everywhere``: only what every library can express."""
 
     random: Random
     drawn: dict[str, str] = field(default_factory=dict)
+    everywhere: bool = False
 
     def choose(self, name: str, *, among: Sequence[str] = (), options: Options | None = None) -> Any:
         """A value for a setting. ``among``: only these classes."""
         table = options or CHOICES[name]
-        classes = [one for one in table if not among or one in among]
+        refused = NOT_EVERYWHERE.get(name, ()) if self.everywhere else ()
+        classes = [one for one in table if (not among or one in among) and one not in refused]
         chosen = self.random.choices(classes, [table[one][0] for one in classes])[0]
         self.drawn[name] = chosen
         return table[chosen][1](self.random)

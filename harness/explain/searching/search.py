@@ -172,23 +172,26 @@ class _Search:
         """Batch after batch, and after each what is new is made small and written."""
         question = self._question
         generated = scenarios(question.seed, question.subjects, question.bases)
-        per_case = 0.0
         while self._left > 0:
-            size = _FIRST_BATCH
-            if per_case:
-                size = min(_LARGEST_BATCH, int(min(_BATCH_SECONDS, self._left) / per_case) // VARIANTS * VARIANTS)
+            size = self._batch_size()
             if size == 0:
                 return
             clock = time.monotonic()
             new = self._batch(list(islice(generated, size)))
-            took = time.monotonic() - clock
-            # The first batch has waited for the workers: its pace is none.
-            per_case = took / size if per_case or self._left < took else took / size / 3
-            self.searched.running_seconds += took
+            self.searched.running_seconds += time.monotonic() - clock
             self.searched.seconds = self.elapsed
             self._listen("", self.searched)
             for found, draft, case in new:
                 self._keep(found, draft, case)
+
+    def _batch_size(self) -> int:
+        """As many scenarios as the pace so far allows; none where the time is over before one row of them is done."""
+        if not self.searched.ran:
+            return _FIRST_BATCH
+        pace = len(self.searched.ran) / self.searched.running_seconds
+        if pace * self._left < VARIANTS:
+            return 0
+        return max(_FIRST_BATCH, min(_LARGEST_BATCH, int(pace * min(_BATCH_SECONDS, self._left))))
 
     def _batch(self, batch: Sequence[Generated]) -> list[tuple[Found, Draft, Case]]:
         """Runs scenarios. Returns what is new, each with the smallest scenario that shows it."""
