@@ -61,6 +61,8 @@ def _measured(cause: Cause, folder: Path | None) -> str:
     """What a run shows of the cause; where there is none, how to come by it."""
     from harness.explain.page import command
 
+    if cause.isolation is None and cause.libraries:
+        return ""
     how = f"{command(cause.isolation)} measures it." if cause.isolation else ""
     if folder is None and not (_LATEST / "run.json").is_file():
         return f"There is no run in {_LATEST}. {how}".rstrip()

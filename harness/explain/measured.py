@@ -109,7 +109,8 @@ def evidence_for(cause: Cause, run: Run) -> list[Evidence]:
         for one in found
         if one.rank == best
     ]
-    return sorted(chosen, key=lambda evidence: -evidence.effect)
+    # By two digits: of pairs that differ in later ones the first is shown, on every machine the same.
+    return sorted(chosen, key=lambda evidence: -float(f"{evidence.effect:.2g}"))
 
 
 def comparisons_with(cause: Cause, run: Run) -> int:
@@ -126,7 +127,8 @@ def not_expressed(cause: Cause, run: Run) -> NotExpressed:
             for name in (comparison.left, comparison.right):
                 outcome = record.outcome(name)
                 if outcome.status != "ok":
-                    reasons.setdefault(name, f"{name}: {outcome.reason}")
+                    named = outcome.reason.startswith(name)
+                    reasons.setdefault(name, outcome.reason if named else f"{name}: {outcome.reason}")
     return NotExpressed(len(cases), tuple(reasons.values()))
 
 
@@ -141,7 +143,7 @@ def in_words(cause: Cause, run: Run) -> str:
         told += [f"It is at work in {every:,} comparisons of libraries."] if every > 1 else []
     if missing.cases:
         told.append(f"{missing.cases:,} {'case' if missing.cases == 1 else 'cases'} without a result on a side.")
-        told += [f"{one}." for one in missing.reasons]
+        told += [f"{one.rstrip('.')}." for one in missing.reasons]
     return " ".join(told)
 
 

@@ -15,7 +15,7 @@ def page(cause: Cause, *, measured: str) -> str:
 
     Args:
         cause: the cause.
-        measured: what a run shows of it, or how to measure it.
+        measured: what a run shows of it, or how to measure it; empty for what none can show.
     """
     sections = [
         _wrapped(f"{cause.code}: {cause.title}", indent="", following="  "),
@@ -24,7 +24,7 @@ def page(cause: Cause, *, measured: str) -> str:
         _headed("When it matters", [_wrapped(cause.matters)]),
         _headed("To set the libraries alike" if cause.libraries else "What to do", [_wrapped(cause.alike)]),
         _headed("Where it can be seen", _seen(cause)),
-        _headed("Measured", [_wrapped(measured)]),
+        _headed("Measured", [_wrapped(measured)]) if measured else "",
     ]
     return "\n".join(section for section in sections if section)
 

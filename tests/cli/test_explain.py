@@ -42,6 +42,7 @@ def test_a_page_with_a_run_says_what_it_measured(harness, scenarios, synthetic, 
     assert "In none: no effect in default-labels." in " ".join(
         harness("explain", "label-source", "--run", "none").stdout.split()
     )
+    assert "Measured" not in harness("explain", "clip-order").stdout
     told = " ".join(harness("explain", "norm").stdout.split())
     assert "nothing of it. harness run -k default-norm measures it." in told
 

@@ -138,7 +138,10 @@ CAUSES = (
                 "train", "train", 38, "runs what is in UPDATE_OPS, where Keras's layers put nothing: they never move"
             ),
             cleverhans_4(
-                "tf2.utils", "compute_gradient", 171, "moves them in the attack, too, if the model is in training mode"
+                "tf2.utils",
+                "compute_gradient",
+                171,
+                "in training mode moves them in the attack, too, and once more where it predicts the labels",
             ),
         ),
         matters=(
@@ -274,7 +277,11 @@ CAUSES = (
             "trajectory: compare them over several seeds."
         ),
         alike="No seed makes them alike. To compare steps, run the model in inference mode or leave dropout out.",
-        isolation=Isolation("step-dropout", {"training.mode": "training", "training.attack_mode": "training"}),
+        isolation=Isolation(
+            "step-dropout",
+            {"training.mode": "training", "training.attack_mode": "training"},
+            pair=("nsl", "cleverhans-v3"),
+        ),
         settings=_INFERENCE,
     ),
     Cause(
