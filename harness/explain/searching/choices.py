@@ -155,7 +155,7 @@ NOT_EVERYWHERE: dict[str, tuple[str, ...]] = {
     "training.gradient_flow": ("stopped", "through"),
     "training.attack_mode": ("training", "inference"),
 }
-"""Classes that some library cannot express. Half of the scenarios have none of them: all subjects are compared there."""
+"""Classes that some library cannot express. Half of the scenarios have none of them, and compare all libraries."""
 
 _BY_CLASS = {
     "model.init": ("scheme", "scale", "seed"),
