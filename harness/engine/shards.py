@@ -99,9 +99,9 @@ def _place(piece: tuple[float, list[str]]) -> tuple[float, list[str]]:
 
 
 def _pieces(group: Sequence[Case], share: float) -> list[list[Case]]:
-    """A group in as few pieces as there must be for none to be more than a share, neighbours together."""
+    """A group as it is, or, if it is more than a share, in pieces of a quarter of one, neighbours together."""
     whole = sum(map(_cost, group))
-    count = min(len(group), math.ceil(whole / share))
+    count = 1 if whole <= share else min(len(group), math.ceil(4 * whole / share))
     pieces: list[list[Case]] = [[] for _ in range(count)]
     before = 0.0
     for case in group:
