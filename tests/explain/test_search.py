@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -193,3 +194,25 @@ def test_a_defect_is_found_made_small_kept_and_replayed(search, tmp_path):
     done, figures = search("--minutes", "0.4", "--keep", "kept")
     assert done.returncode == 0, done.stdout
     assert [one["shows"] for one in figures["replayed"]] == [[]] * len(found)
+
+
+@pytest.mark.long
+def test_after_ctrl_c_it_says_what_was_done(tmp_path):
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # shells ignore it in background
+    code += "from harness.cli.main import main; main()"
+    started = subprocess.Popen(
+        [sys.executable, "-c", code, "search", "--minutes", "5", "--subjects", "nsl,cleverhans-v4", "-j", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    next(line for line in started.stdout if " cases, " in line)  # a batch is done, and another one has begun
+    started.send_signal(signal.SIGINT)
+    rest, _ = started.communicate(timeout=20)
+    assert started.returncode == 130
+    assert "nothing new that no cause explains" in rest
+    figures = json.loads((tmp_path / "reports/search/search.json").read_text())
+    assert figures["interrupted"]
+    assert figures["cases"] >= 8
