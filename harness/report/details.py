@@ -16,7 +16,7 @@ from harness.engine.store import write_atomically
 from harness.report.curves import NO_CURVES, Curves, file_name
 from harness.report.detail import detail, island
 from harness.report.filmstrips import Filmstrips
-from harness.report.kept import made_from
+from harness.report.kept import keep, made_from, store_of
 from harness.report.pictures import Pictures, pictures_of
 from harness.vocabulary import Verdict
 
@@ -85,7 +85,15 @@ def details_beside(run: Run, curves: Mapping[int, Curves], folder: Path) -> Deta
         found = embedded(run, curves, most=EMBEDDED_BYTES)
         if found:
             return found
-    return Details(files=tuple(_written(run, curves, folder)))
+    store, key = store_of(run), made_from("files", 0, run.digest) if run.digest else ""
+    known = store.get_record("details", key) if store and key else None
+    if known and all((folder / name).is_file() for name in known["files"]):
+        return Details(files=tuple(known["files"]))
+    written = list(_written(run, curves, folder))
+    names = tuple(name for name, _ in written)
+    if store and key and all(complete for _, complete in written):
+        keep(store, "details", key, {"files": list(names)})
+    return Details(files=names)
 
 
 def remove_stale(folder: Path, kept: Details) -> None:
@@ -100,18 +108,21 @@ def remove_stale(folder: Path, kept: Details) -> None:
         place.rmdir()
 
 
-def _written(run: Run, curves: Mapping[int, Curves], folder: Path) -> Iterable[str]:
+def _written(run: Run, curves: Mapping[int, Curves], folder: Path) -> Iterable[tuple[str, bool]]:
+    """The address of each file, and whether nothing is missing in it that may be there the next time."""
     for first in range(0, len(run.cases), FILE_CASES):
         numbers = range(first, min(first + FILE_CASES, len(run.cases)))
         key = made_from("details", first, [run.cases[number] for number in numbers])
         name = f"{FOLDER}/{key[:16]}.js"
+        complete = True
         if not (folder / name).is_file():
             found = [_detail(run, number, pictures_of(run, run.cases[number]), curves) for number in numbers]
             text = f"{CALLBACK}({first},[{','.join(map(island, found))}]);\n"
-            if any(one["missing"] or one["undrawn"] for one in found):  # it may be there the next time
+            complete = not any(one["missing"] or one["undrawn"] for one in found)
+            if not complete:  # a name that no other content has
                 name = f"{FOLDER}/{hashlib.sha256(text.encode()).hexdigest()[:16]}.js"
             write_atomically(folder / name, text.encode())
-        yield name
+        yield name, complete
 
 
 def _detail(run: Run, number: int, pictures: Pictures, curves: Mapping[int, Curves]) -> dict[str, Any]:

@@ -18,6 +18,11 @@ from harness.vocabulary import Outcome
 
 _ROOT = Path(__file__).parents[1]
 _DRAWN_WITH = ("numpy", "pillow", "matplotlib")
+_NO_PICTURES = (
+    "markdown", "junit", "github", "terminal", "progress", "frames", "tables", "differences_", "notebook", "conform",
+    "summary", "standing", "write",
+)  # fmt: skip
+"""How the names of files begin that draw nothing."""
 
 
 def store_of(run: Run) -> Store | None:
@@ -28,13 +33,13 @@ def store_of(run: Run) -> Store | None:
     return Store(root) if root.is_dir() else None
 
 
-def made_from(what: str, place: int, records: Sequence[CaseRecord]) -> str:
+def made_from(what: str, place: int, records: Sequence[CaseRecord] | str) -> str:
     """The hash of what is drawn of some cases, of the code that draws it, and of what that is drawn with.
 
     Args:
         what: is drawn.
         place: of the first case in the run.
-        records: the cases. Which outcomes came from the store makes no difference.
+        records: the cases, or a hash of them. Which outcomes came from the store makes no difference.
     """
     text = json.dumps([what, place, _drawn_by(), records], default=_fields, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -53,5 +58,6 @@ def _fields(value: Any) -> dict[str, Any]:
 
 @functools.cache
 def _drawn_by() -> list[str]:
-    code = [path for room in ("report", "explain", "explain/pages") for path in (_ROOT / room).glob("*.py")]
+    code = [path for files in ("report/*.py", "explain/cause*.py", "explain/pages/*.py") for path in _ROOT.glob(files)]
+    code = [path for path in code if not path.stem.startswith(_NO_PICTURES)]
     return [code_hash(sorted(code)), *(importlib.metadata.version(name) for name in _DRAWN_WITH)]
