@@ -85,8 +85,13 @@ def _effective(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _settings_for(code: str, case: Case, sides: Sequence[Outcome]) -> dict[str, Any]:
     """What a cause says is to be set, and the case has not set already."""
     wanted = {name: _value(name, value, case, sides) for name, value in CAUSES[code].settings.items()}
+    if any(name in _FIXED.get((case.kind, side.subject), ()) for name in wanted for side in sides):
+        return {}
     return {name: value for name, value in wanted.items() if _stated(case, name) != value}
 
+
+_FIXED = {("training", name): ("training.mode", "training.attack_mode") for name in ("nsl", "reference-nsl")}
+"""By kind and subject: settings of which it has no choice. NSL's training step is in training mode."""
 
 _DEFAULTS = {"attack.dtype": "float32"}
 """What a case has that says nothing."""
