@@ -135,6 +135,17 @@ def test_the_readme_answers_the_question_with_what_was_measured(run):
     assert {answers[name] for name in ("0.05", "0.1", "0.2")} == {"different"}
 
 
+def test_every_divergence_has_causes_that_add_up_to_the_whole(run):
+    diverged = [
+        (record.case.id, pair.left, pair.right, {one["code"]: one["share"] for one in pair.causes})
+        for record in run.cases
+        for pair in record.comparisons
+        if pair.verdict is Verdict.DIVERGED
+    ]
+    assert len(diverged) > 400
+    assert [one for one in diverged if "unexplained" in one[3] or sum(one[3].values()) != pytest.approx(1)] == []
+
+
 def test_every_cause_has_a_scenario_that_isolates_it(run):
     """A divergence is all of the cause but for round-off; of the others a side expresses nothing, or round-off is all.
 
