@@ -39,7 +39,10 @@ _LOOK_EVERY = 1.0
 _LEAVING = 0.7
 """Seconds to wait, at the end, for a scheduler that does not answer."""
 
-_SENDINGS = 5
+_FIRST_SENDINGS = 2
+"""Of these an array is part only once for each worker."""
+
+_SENDINGS = 6
 """Times that one task is sent: a worker may have lost what it had, or another one may get the task."""
 
 _MOST_AT_ONCE = 64
@@ -72,6 +75,7 @@ class Cluster:
         self._address, self._store = address, store
         self._client = _connect(address)
         self._open: dict[str, tuple[_Order, Any]] = {}
+        self._sent: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._names = (f"harness-{uuid.uuid4().hex[:12]}-{number}" for number in itertools.count())
@@ -224,7 +228,11 @@ class Cluster:
             if answer.lacks:
                 if order.sendings >= _SENDINGS:
                     raise FailedThereError("crash", f"workers lost what they were sent {order.sendings} times")
-                content = {digest: self._content(digest, order.parcel) for digest in answer.lacks}
+                # What is on its way to that worker comes before this order; if it was lost, the next answer tells.
+                again = order.sendings > _FIRST_SENDINGS
+                lacks = [one for one in answer.lacks if again or (answer.worker, one) not in self._sent]
+                self._sent.update((answer.worker, one) for one in lacks)
+                content = {digest: self._content(digest, order.parcel) for digest in lacks}
                 order.parcel = replace(order.parcel, content={**order.parcel.content, **content})
                 self._send(order, to=[answer.worker])
                 return
