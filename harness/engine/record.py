@@ -7,8 +7,8 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,10 @@ def by_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
 
 
 def save_run(run: Run, folder: Path) -> Run:
-    """Writes ``run.json`` and the arrays that it names, in place of an earlier run. Returns it as it lies there."""
+    """Writes ``run.json`` and the arrays that it names, in place of an earlier run. Returns it as it lies there.
+
+    Nothing is held in memory twice: a run of very many cases is a gigabyte.
+    """
     source = run.store or (Store(run.folder) if run.folder else None)
     if source is None:
         raise ValueError("a run has its arrays in a store or in a folder")
@@ -167,12 +170,13 @@ def save_run(run: Run, folder: Path) -> Run:
     for digest in named:
         if lying.get(digest) is None or lying[digest] != there.get(digest):
             link_or_copy(source.path_of(digest), target.path_of(digest))
-    write_atomically(folder / "run.json", _to_json(run).encode())
+    digest = hashlib.sha256()
+    write_atomically(folder / "run.json", _parts(run, digest))
     # Only now: until run.json was replaced, the earlier run needed them.
     for path in (folder / "arrays").glob("*.npz"):
         if path.stem not in named:
             path.unlink(missing_ok=True)
-    return load_run(folder)
+    return replace(run, folder=folder, store=None, seconds=round(run.seconds, 3), read=(run.cases, digest.hexdigest()))
 
 
 def load_run(folder: Path) -> Run:
@@ -211,8 +215,13 @@ def load_run(folder: Path) -> Run:
         ) from error
 
 
-def _to_json(run: Run) -> str:
-    """One line for each part, and one for each case: short enough to read, long enough to be written fast."""
+def _parts(run: Run, digest: Any) -> Iterator[bytes]:
+    """``run.json``, a line for each part and for each case: short enough to read, long enough to be written fast.
+
+    Args:
+        run: to write.
+        digest: a hash, given what ``_digest`` is of.
+    """
     head = {
         "format_version": FORMAT_VERSION,
         "started": run.started,
@@ -224,9 +233,16 @@ def _to_json(run: Run) -> str:
         **({"shard": dict(run.shard)} if run.shard else {}),
         **({"baseline": to_json(run.standing)} if run.standing else {}),
     }
-    lines = "".join(f"{json.dumps(name)}: {_text(value)},\n" for name, value in head.items())
-    cases = ",\n".join(_text(_case_body(record)) for record in run.cases)
-    return f"{{\n{lines}{_CASES}\n{cases}\n]\n}}\n"
+    yield "".join(["{\n", *(f"{json.dumps(name)}: {_text(value)},\n" for name, value in head.items()), _CASES]).encode()
+    for part in _lines(run.cases):
+        digest.update(_as_if_computed(part))
+        yield part
+
+
+def _lines(cases: Sequence[CaseRecord]) -> Iterator[bytes]:
+    for index, record in enumerate(cases):
+        yield f"{',' if index else ''}\n{_text(_case_body(record))}".encode()
+    yield b"\n]\n}\n"
 
 
 _CASES = '"cases": ['
@@ -234,8 +250,11 @@ _CASES = '"cases": ['
 
 def _digest(content: bytes) -> str:
     """Hash of the cases in the text of a ``run.json``, with all outcomes as if they were not from the store."""
-    cases = content.partition(_CASES.encode())[2]
-    return hashlib.sha256(cases.replace(b'"from_store": true', b'"from_store": false')).hexdigest()
+    return hashlib.sha256(_as_if_computed(content.partition(_CASES.encode())[2])).hexdigest()
+
+
+def _as_if_computed(content: bytes) -> bytes:
+    return content.replace(b'"from_store": true', b'"from_store": false')
 
 
 def _case_body(record: CaseRecord) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +30,40 @@ class CannotWriteError(HarnessError):
     """The disk is full, the folder read-only, and the like: no outcome can be kept, so computing more is useless."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Writes a file so that a reader, now or after a crash, finds the old content or the new, never a part.
+
+    Args:
+        path: of the file.
+        content: all of it, or its parts one after the other, so that they need not be in memory together.
 
     Raises:
         CannotWriteError: when the disk is full, the folder read-only, and the like.
     """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
+        with _temporary_in(path.parent) as file:
             temporary = file.name
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
         Path(temporary).chmod(0o644)
         os.replace(temporary, path)  # noqa: PTH105  (as atomic as the system can)
-    except OSError as error:
+    except BaseException as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise CannotWriteError(
             f"{path} cannot be written: {error.strerror or error}. What was finished before is kept."
         ) from error
+
+
+def _temporary_in(folder: Path) -> Any:
+    """A file to write to. The folder is made when it is not there; to ask first would take as long as to write."""
+    try:
+        return tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp", delete=False)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp", delete=False)
 
 
 @contextlib.contextmanager
