@@ -49,7 +49,7 @@ class Proposal:
 
 
 def propose(record: CaseRecord, comparison: Comparison) -> Proposal | None:
-    """What to set for a divergence; ``None`` where its causes are not known, or are all arithmetic.
+    """What to set for a divergence; ``None`` where its causes are not known.
 
     Args:
         record: its case.
@@ -73,13 +73,13 @@ def propose(record: CaseRecord, comparison: Comparison) -> Proposal | None:
 
 def _effective(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The codes of a bridge that change anything beyond round-off, the largest share first."""
-    codes = sorted(found, key=lambda code: -found[code]["share"])
-    return [
+    codes = [
         code
-        for code in codes
-        if CAUSES[code].nature not in _FORGIVEN
-        and (found[code]["share"] if found[code].get("elements") is None else found[code]["elements"])
+        for code in sorted(found, key=lambda code: -found[code]["share"])
+        if (found[code]["share"] if found[code].get("elements") is None else found[code]["elements"])
     ]
+    # Where arithmetic alone is the cause, it is what the two are to be told of.
+    return [code for code in codes if CAUSES[code].nature not in _FORGIVEN] or codes
 
 
 def _settings_for(code: str, case: Case, sides: Sequence[Outcome]) -> dict[str, Any]:

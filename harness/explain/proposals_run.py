@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,6 +58,7 @@ def with_proposals(
         workers: its workers.
         listen: gets how far this is, as ``Explaining``.
     """
+    clock = time.monotonic()
     wanted = list(_wanted(run))
     own = {_key(record.case): record for record in reversed(run.cases)}
     found = {id(one.comparison): _answer(one, own.get(one.key)) for one in wanted}
@@ -73,7 +75,8 @@ def with_proposals(
             why = "training" if one.record.case.kind == "training" else "many" if one not in chosen else "interrupted"
             answer["reason"] = _NOT_RUN[why]
     cases = tuple(_told(record, found) for record in run.cases)
-    return replace(run, cases=cases, interrupted=interrupted)
+    seconds = run.seconds + time.monotonic() - clock
+    return replace(run, cases=cases, interrupted=interrupted, seconds=seconds)
 
 
 def _wanted(run: Run) -> Iterable[_Wanted]:

@@ -26,7 +26,7 @@ def proposed(comparison: Comparison) -> str:
     ways = proposal["ways"]
     parts = []
     if proposal["settings"]:
-        leads = "leads to" if proposal["verdict"] in _AGREE else "still leads to"
+        leads = "still leads to" if proposal["verdict"] == Verdict.DIVERGED else "leads to"
         led = f"{leads} {proposal['verdict']} (run)" if proposal["verdict"] else f"({proposal['reason']})"
         parts.append(f"{settings_text(proposal['settings'])} for both {led}")
         if len(proposal["codes"]) <= _MOST_WAYS:
