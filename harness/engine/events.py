@@ -12,10 +12,12 @@ from harness.vocabulary import Case, Outcome
 
 @dataclass(frozen=True)
 class Planned:
-    """The work is known: how many problems to prepare, and how many outcomes to compute or to take from the store."""
+    """The work is known: how many problems to prepare, how many outcomes to compute or to take from the store, and of
+    how many cases."""
 
     problems: int
     outcomes: int
+    cases: int
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,14 @@ class ProblemReady:
     """The weights or the batch of a case are in the store."""
 
     case: Case
+
+
+@dataclass(frozen=True)
+class OutcomeBegun:
+    """A worker has been given the outcome of a subject for a case, or its evaluation."""
+
+    case: Case
+    subject: str
 
 
 @dataclass(frozen=True)
@@ -77,4 +87,6 @@ class Finished:
     run: Run
 
 
-Event: TypeAlias = Planned | ProblemReady | Progressed | Damaged | OutcomeReady | CaseJudged | Explaining | Finished
+Event: TypeAlias = (
+    Planned | ProblemReady | OutcomeBegun | Progressed | Damaged | OutcomeReady | CaseJudged | Explaining | Finished
+)

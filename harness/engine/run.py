@@ -14,11 +14,21 @@ from typing import Any
 from harness.engine import fingerprint
 from harness.engine.comparing import compare_case
 from harness.engine.describe import describe_own_subjects, describe_subjects
-from harness.engine.events import CaseJudged, Damaged, Event, Finished, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.engine.events import (
+    CaseJudged,
+    Damaged,
+    Event,
+    Finished,
+    OutcomeBegun,
+    OutcomeReady,
+    Planned,
+    ProblemReady,
+    Progressed,
+)
 from harness.engine.judged import get_judged, judged_keys, keep_judged
 from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problem_of
 from harness.engine.record import CaseRecord, Run, take_weights
-from harness.engine.schedule import Ahead, Done, run_tasks
+from harness.engine.schedule import Ahead, Begun, Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.work import Problem
 from harness.engine.workers import Pool, Workers, share_of_memory, worker_limits
@@ -143,14 +153,14 @@ def _prepare(
     """Gets the weights and the batch of every case. Returns the problems by case id."""
     given = take_weights(options.weights_of, cases, store) if options.weights_of else {}
     tasks = preparation_tasks(cases, store.root, given=given)
-    yield Planned(problems=len(tasks), outcomes=sum(len(case.subjects) for case in cases))
+    yield Planned(problems=len(tasks), outcomes=sum(len(case.subjects) for case in cases), cases=len(cases))
     records: dict[tuple[str, str], Mapping[str, Any]] = {}
     failures = []
     for done in _run(tasks, store, workers, options):
         if isinstance(done, Damaged):
             yield done
             continue
-        if isinstance(done, Ahead):
+        if isinstance(done, Ahead | Begun):
             continue
         if done.failure:
             failures.append(f"{done.task.case.location}: {done.reason}")
@@ -200,7 +210,7 @@ def _compute(
     outcomes: dict[str, dict[str, Outcome]] = {case.id: {} for case in rest}
     tasks = [task for task in tasks if task.case.id in outcomes]
     for found in _all_outcomes(rest, tasks, problems, subjects, store, workers, options):
-        if isinstance(found, Progressed | Damaged):
+        if isinstance(found, OutcomeBegun | Progressed | Damaged):
             yield found
             continue
         case, outcome, stored = found
@@ -228,7 +238,7 @@ def _all_outcomes(
     store: Store,
     workers: Pool,
     options: Options,
-) -> Iterator[tuple[Case, Outcome, bool] | Progressed | Damaged]:
+) -> Iterator[tuple[Case, Outcome, bool] | OutcomeBegun | Progressed | Damaged]:
     """Every outcome with its case, and whether the store has it: what a failure left is tried again by the next run."""
     for case in cases:
         for name in case.subjects:
@@ -246,6 +256,9 @@ def _all_outcomes(
     for done in _run(tasks, store, workers, options, then=evaluation):
         if isinstance(done, Ahead):
             yield Progressed(done.task.case, done.task.subject, done.step, done.steps)
+            continue
+        if isinstance(done, Begun):
+            yield OutcomeBegun(done.task.case, done.task.subject)
             continue
         if isinstance(done, Damaged):
             yield done
@@ -272,7 +285,7 @@ def _run(
     workers: Pool,
     options: Options,
     then: Callable[[Done], Task | None] = lambda done: None,
-) -> Iterator[Done | Ahead | Damaged]:
+) -> Iterator[Done | Begun | Ahead | Damaged]:
     return run_tasks(
         tasks, store=store, workers=workers, jobs=options.jobs, timeout=options.timeout, fresh=options.fresh, then=then
     )

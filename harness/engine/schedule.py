@@ -53,6 +53,13 @@ class Ahead:
     steps: int
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A task has been given to a worker."""
+
+    task: Task
+
+
 _LOOK_EVERY = 0.5
 """Seconds from one look at how far the running tasks are to the next."""
 
@@ -66,10 +73,10 @@ def run_tasks(
     timeout: float,
     fresh: bool,
     then: Callable[[Done], Task | None] = lambda done: None,
-) -> Iterator[Done | Ahead | Damaged]:
+) -> Iterator[Done | Begun | Ahead | Damaged]:
     """Yields every task once it is done: first what the store has, then the rest as it is finished.
 
-    In between, how far long ones are, and which files of the store were found damaged.
+    In between, which ones begin, how far long ones are, and which files of the store were found damaged.
 
     Args:
         tasks: to do, in the order in which to start them.
@@ -116,7 +123,8 @@ def run_tasks(
     def has_room(environment: str) -> bool:
         return busy[environment] < limits[environment]
 
-    def start() -> None:
+    def start() -> list[Begun]:
+        begun = []
         # Never all of them: what waits in a pool is held there a second time, and a cluster carries it.
         while len(running) < workers.window(jobs) and (task := missing.take(has_room)):
             name = task.environment.name
@@ -126,8 +134,10 @@ def run_tasks(
                 task.environment, task.function, *task.arguments, workers=limits[name], timeout=timeout
             )
             running[future] = task
+            begun.append(Begun(task))
+        return begun
 
-    start()
+    yield from start()
     while running:
         finished, _ = wait(running, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
         if time.monotonic() - looked > _LOOK_EVERY:
@@ -148,7 +158,8 @@ def run_tasks(
         repeated.update(broken)
         for task in reversed(broken.values()):
             missing.put_first(task)
-        start()  # before anything else: the workers compute while this process keeps and compares what they returned
+        # Before anything else: the workers compute while this process keeps and compares what they returned.
+        yield from start()
         for task, future in ended:
             if (task.kind, task.key) in broken:
                 continue
@@ -160,7 +171,7 @@ def run_tasks(
                 computed.add(task.key)
             yield done
             yield from follow(done)
-        start()
+        yield from start()
 
 
 def _was_not_begun(future: Future) -> bool:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
+from rich.text import Text
 
-from harness.engine.events import Event, Explaining, OutcomeReady, Planned, ProblemReady, Progressed
+from harness.engine.events import (
+    CaseJudged,
+    Event,
+    Explaining,
+    OutcomeBegun,
+    OutcomeReady,
+    Planned,
+    ProblemReady,
+    Progressed,
+)
 from harness.report.text import count, duration, encodable, printable
+from harness.vocabulary import Comparison, Verdict
 
 _LINE_EVERY = 0.1
 """Share of the outcomes after which a line is due."""
 
 _LINE_SECONDS = 30.0
 """How long a log is silent while something long goes on."""
+
+_ESTIMATED_AFTER = 5
+"""Outcomes that this run has computed before it says how long the others may take."""
+
+_SEVERITY = (Verdict.EQUAL, Verdict.CLOSE, Verdict.UNSUPPORTED, Verdict.DIVERGED, Verdict.ERROR)
+_STATUSES = ("expected", "unstated", "unexpected")
 
 
 @dataclass
@@ -28,6 +46,11 @@ class Tally:
     outcomes: int = 0
     outcomes_done: int = 0
     from_store: int = 0
+    cases: int = 0
+    cases_done: int = 0
+    running: dict[str, set[str]] = field(default_factory=dict)
+    worst: tuple[str, Comparison] | None = None
+    began: float | None = None
     explaining: Explaining | None = None
     case: str = ""
     trainings: dict[tuple[str, str], Progressed] = field(default_factory=dict)
@@ -36,7 +59,7 @@ class Tally:
     def add(self, event: Event) -> None:
         """Counts an event."""
         if isinstance(event, Planned):
-            self.problems, self.outcomes = event.problems, event.outcomes
+            self.problems, self.outcomes, self.cases = event.problems, event.outcomes, event.cases
         elif isinstance(event, ProblemReady):
             self.problems_done += 1
             self.case = event.case.id
@@ -45,6 +68,15 @@ class Tally:
             self.from_store += event.outcome.from_store
             self.case = event.case.id
             self.trainings.pop((event.case.id, event.outcome.subject), None)
+            self._ended(event.case.id, event.outcome.subject)
+        elif isinstance(event, OutcomeBegun):
+            self.began = self.began or time.monotonic()
+            self.running.setdefault(event.case.id, set()).add(event.subject)
+        elif isinstance(event, CaseJudged):
+            self.cases_done += 1
+            for comparison in event.record.comparisons:
+                if self.worst is None or _badness(comparison) > _badness(self.worst[1]):
+                    self.worst = event.record.case.id, comparison
         elif isinstance(event, Explaining):
             self.explaining, self.case = event, ""
         elif isinstance(event, Progressed):
@@ -67,6 +99,41 @@ class Tally:
         stored = f", {self.from_store:,} from the store" if self.from_store else ""
         return f"outcomes {self.outcomes_done:,} of {self.outcomes:,}{stored}{self._training()}"
 
+    def cases_in_words(self) -> str:
+        """``cases: 40 done, 2 running, 958 waiting; about 2 min left``; nothing before there is anything to tell."""
+        if self.explaining or not (self.cases_done or self.running):
+            return ""
+        waiting = max(0, self.cases - self.cases_done - len(self.running))
+        words = f"cases: {self.cases_done:,} done, {len(self.running):,} running, {waiting:,} waiting"
+        left = self.seconds_left()
+        return words if left is None else f"{words}; about {duration(left)} left"
+
+    def seconds_left(self) -> float | None:
+        """At the pace of the outcomes so far that this run has computed; ``None`` before there are a few."""
+        computed, left = self.outcomes_done - self.from_store, self.outcomes - self.outcomes_done
+        if self.began is None or computed < _ESTIMATED_AFTER or not left:
+            return None
+        return (time.monotonic() - self.began) / computed * left
+
+    def worst_in_words(self) -> str:
+        """``DIVERGED, unexpected: nsl and cleverhans-v4 in CASE``; nothing while all agree as expected."""
+        if self.worst is None:
+            return ""
+        case, comparison = self.worst
+        if comparison.status != "unexpected" and comparison.verdict in (Verdict.EQUAL, Verdict.CLOSE):
+            return ""
+        status = {"expected": "as expected", "unstated": "which no scenario speaks of"}.get(
+            comparison.status, "unexpected"
+        )
+        pair = f"{printable(comparison.left)} and {printable(comparison.right)}"
+        return f"{comparison.verdict}, {status}: {pair} in {printable(case)}"
+
+    def _ended(self, case: str, subject: str) -> None:
+        subjects = self.running.get(case, set())
+        subjects.discard(subject)
+        if not subjects:
+            self.running.pop(case, None)
+
     def _training(self) -> str:
         """The training of which something was heard last."""
         if not self.trainings:
@@ -75,12 +142,26 @@ class Tally:
         return f"; {printable(one.subject)} step {one.step:,} of {one.steps:,}"
 
 
+def _badness(comparison: Comparison) -> tuple[int, int]:
+    return _STATUSES.index(comparison.status), _SEVERITY.index(comparison.verdict)
+
+
+class _Rows(Progress):
+    """A bar with lines below it."""
+
+    below: tuple[str, ...] = ()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        yield from (Text(line, no_wrap=True, overflow="ellipsis") for line in self.below)
+
+
 class Bar:
     """A live bar on a terminal; it leaves nothing behind."""
 
     def __init__(self, console: Console):
         one_line = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-        self._progress = Progress(
+        self._progress = _Rows(
             BarColumn(bar_width=24),
             TextColumn("{task.fields[words]}", markup=False),
             TimeElapsedColumn(),
@@ -100,6 +181,9 @@ class Bar:
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task(case, total=total, words=tally.in_words())
+        worst = tally.worst_in_words()
+        below = [tally.cases_in_words(), f"worst so far: {worst}" if worst else ""]
+        self._progress.below = tuple(encodable(line, self._progress.console.encoding) for line in below if line)
         self._progress.update(self._task, completed=done, total=total, description=case, words=tally.in_words())
 
     def say(self, words: str) -> None:
@@ -119,6 +203,7 @@ class Lines:
         self._said = 0.0
         self._last = time.monotonic()
         self._prepared = False
+        self._worst = ""
 
     def show(self, tally: Tally) -> None:
         """Says how far the run is, if enough was done since the last time."""
@@ -129,6 +214,7 @@ class Lines:
         if share - self._said >= _LINE_EVERY or (share == 1.0 and self._said < 1.0):
             self._said = share
             self._say(f"{tally.in_words()} ({share:.0%})", tally)
+            self._say_worst(tally)
         elif tally.explaining:
             if tally.explaining.done == tally.explaining.cases or time.monotonic() - self._last >= _LINE_SECONDS:
                 self._say(tally.in_words(), tally)
@@ -138,7 +224,14 @@ class Lines:
     def _say(self, words: str, tally: Tally) -> None:
         self._last = time.monotonic()
         elapsed = duration(time.monotonic() - tally.started)
-        _print_line(self._console, f"{words} after {elapsed}")
+        cases = tally.cases_in_words()
+        _print_line(self._console, f"{words} after {elapsed}{f'; {cases}' if cases else ''}")
+
+    def _say_worst(self, tally: Tally) -> None:
+        worst = tally.worst_in_words()
+        if worst != self._worst:
+            self._worst = worst
+            _print_line(self._console, f"worst so far: {encodable(worst, self._console.encoding)}")
 
     def say(self, words: str) -> None:
         """A line of its own."""

@@ -35,7 +35,7 @@ from harness.report.terminal import TerminalListener
 folder = Path(sys.argv[1])
 run = load_run(folder)
 with suppress(KeyboardInterrupt), TerminalListener() as listener:
-    listener.handle(Planned(0, run.totals["outcomes"]))
+    listener.handle(Planned(0, run.totals["outcomes"], run.totals["cases"]))
     if "interrupt" in os.environ:
         raise KeyboardInterrupt
     for record in run.cases:
@@ -47,7 +47,7 @@ listener.summarize(run, folder)
 
 def events(run):
     """What the engine says of a run, in its order."""
-    yield Planned(2, run.totals["outcomes"])
+    yield Planned(2, run.totals["outcomes"], run.totals["cases"])
     yield from (ProblemReady(record.case) for record in run.cases[:2])
     for record in run.cases:
         yield from (OutcomeReady(record.case, outcome) for outcome in record.outcomes)
@@ -111,7 +111,7 @@ def test_a_log_of_a_long_run_has_about_ten_lines_of_progress(run, find):
     record = find("alike")
     console = plain()
     with TerminalListener(console) as listener:
-        listener.handle(Planned(0, 3000))
+        listener.handle(Planned(0, 3000, 1000))
         for _ in range(1000):
             for outcome in record.outcomes:
                 listener.handle(OutcomeReady(record.case, replace(outcome, from_store=True)))
@@ -126,7 +126,7 @@ def test_a_long_training_says_how_far_it_is_now_and_then(run, find, monkeypatch)
     monkeypatch.setattr("harness.report.progress.time.monotonic", lambda: now[0])
     record, console = find("alike"), plain()
     with TerminalListener(console) as listener:
-        listener.handle(Planned(0, 10))
+        listener.handle(Planned(0, 10, 1))
         for step in range(0, 3000, 10):  # one word a second, of two trainings
             now[0] += 1
             listener.handle(Progressed(record.case, ("nsl", "cleverhans-v4")[step // 10 % 2], step, 3000))
@@ -151,7 +151,7 @@ def test_while_causes_are_sought_their_number_is_told(monkeypatch):
 def test_a_training_that_is_done_is_no_longer_spoken_of(find):
     record = find("alike")
     tally = Tally()
-    tally.add(Planned(0, 3))
+    tally.add(Planned(0, 3, 1))
     tally.add(Progressed(record.case, "cleverhans-v4", 7, 9))
     tally.add(Progressed(record.case, "nsl", 1200, 3000))
     assert tally.in_words() == "outcomes 0 of 3; nsl step 1,200 of 3,000"
