@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.engine.record import by_prefix
+from harness.engine.store import Store
 from harness.subjects.protocol import Models
 from harness.vocabulary import Case
 
@@ -16,32 +19,50 @@ class Accuracies:
     """Accuracies on the test examples, as ``harness.engine.evaluate`` has them.
 
     Args:
+        store_root: of the store.
         case: of kind training.
-        data: its data.
+        data: hash of its data.
         models: of its problem.
     """
 
-    def __init__(self, case: Case, data: Mapping[str, np.ndarray], models: Models):
-        self._case, self._data, self._models = case, data, models
-        self._judges: dict[str, Any] = {}
+    def __init__(self, store_root: Path, case: Case, data: str, models: Models):
+        self._root, self._case, self._data, self._models = store_root, case, data, models
+        self._known: dict[bytes, Mapping[str, float]] = {}
 
     def of(self, weights: np.ndarray) -> Mapping[str, float]:
         """In [0, 1]: ``clean``, and by epsilon under the attack. ``weights``: as ``Evaluation.of`` takes them."""
-        dtype = str(weights.dtype)
-        if dtype not in self._judges:
-            self._judges[dtype] = self._judge(dtype)
-        return self._judges[dtype].of(weights)[0]
+        key = weights.tobytes()
+        if key not in self._known:
+            self._known[key] = self._evaluated(weights)
+        return self._known[key]
 
-    def _judge(self, dtype: str) -> Any:
-        from harness.reference.accuracy import Evaluation
-
+    def _evaluated(self, weights: np.ndarray) -> Mapping[str, float]:
         low, high = self._case.attack.get("clip") or (None, None)
-        return Evaluation(
+        judge = _evaluation(
             # Without a softmax at the end the attack need not take probabilities for logits.
-            self._models.get(dtype=dtype, output="logits" if self._models.declared else None),
-            by_prefix(self._data, "test/input"),
-            self._data["test/labels"],
+            self._models.get(dtype=str(weights.dtype), output="logits" if self._models.declared else None),
+            self._root,
+            self._data,
             norm=self._case.attack.get("norm", "linf"),
-            epsilons=self._case.training["evaluate"]["epsilons"],
+            epsilons=tuple(self._case.training["evaluate"]["epsilons"]),
             clip=(low, high),
         )
+        return judge.of(weights)[0]
+
+
+@functools.lru_cache(maxsize=1)
+def _evaluation(
+    model: Any,
+    store_root: Path,
+    data: str,
+    *,
+    norm: str,
+    epsilons: tuple[float, ...],
+    clip: tuple[float | None, float | None],
+) -> Any:
+    """Kept for the next case: cases with the same model stand together, and an evaluation compiles its attack."""
+    from harness.reference.accuracy import Evaluation
+
+    arrays = Store(store_root).get_arrays(data)
+    inputs = by_prefix(arrays, "test/input")
+    return Evaluation(model, inputs, arrays["test/labels"], norm=norm, epsilons=epsilons, clip=clip)

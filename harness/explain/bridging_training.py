@@ -43,15 +43,15 @@ MOST_COMBINATIONS = 64
 """Each costs a trace of its step."""
 
 _ROUNDING = (
+    "optimizer-form",
     "loss-reduction",
     "l2-form",
     "step-form",
     "clip-order",
     "nonfinite-gradient",
     "prediction-ties",
-    "optimizer-form",
 )
-"""Settings that most often change nothing but last bits."""
+"""Settings that most often change nothing but last bits, those first that are most likely to matter."""
 
 _DRAWS = 8
 _FARTHER = 1.5
@@ -101,7 +101,7 @@ class _Case:
         self._start = [array for name, array in weights if name.startswith("000/")]
         self.case, self.tolerance = case, tolerance
         self.sides = {name: side_of(outcome, store.get_arrays) for name, outcome in outcomes.items()}
-        self.accuracies = Accuracies(case, arrays, self._models)
+        self.accuracies = Accuracies(root, case, problem.batch, self._models)
         self.ends: dict[str, _End] = {}
         self._trained: dict[tuple[int, ...], Trainings] = {}
 
@@ -166,7 +166,7 @@ class _Pair:
     def bridge(self, step: int) -> dict[str, Any]:
         """All of it that is not empty, measured after as many steps."""
         differ = {code: [stance[code] for stance in self._stances] for code in self._codes}
-        rounding = [code for code in self._codes if code in _ROUNDING and self._matters(code)]
+        rounding = [code for code in _ROUNDING if code in self._codes and self._matters(code)]
         attempts = [self._leading, *([*self._leading, code] for code in rounding), [*self._leading, *rounding]]
         for chosen in attempts:
             if not chosen or self._combinations(chosen) > MOST_COMBINATIONS:

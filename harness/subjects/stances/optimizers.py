@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 
-def first_version(section: Mapping[str, Any], *, dtype: str) -> FirstVersion:
+class FirstVersion:
     """The optimizer of ``tf.compat.v1.train`` for a case, with the settings that cleverhans-v3 gives it.
+
+    Has of a Keras optimizer what ``harness.reference.training_step`` takes.
 
     Args:
         section: of a case; no weight decay, and momentum where it is SGD.
         dtype: of the weights.
     """
-    return FirstVersion(section, dtype)
-
-
-class FirstVersion:
-    """Has of a Keras optimizer what ``KerasState`` and ``harness.reference.training_step`` take."""
 
     def __init__(self, section: Mapping[str, Any], dtype: str):
+        import tensorflow as tf
+
         self._section, self._dtype = section, dtype
+        self.learning_rate = tf.Variable(self._number(section["rate"]), trainable=False)
         self.variables: list[Any] = []
         self._slots: list[tuple[Any, Any]] = []
         self._powers: list[Any] = []
@@ -43,7 +43,7 @@ class FirstVersion:
             gradients, _ = tf.clip_by_global_norm(gradients, self._section["clip_norm"])
         update = {"adam": self._adam, "rmsprop": self._rmsprop, "sgd": self._momentum}[self._section["kind"]]
         for gradient, weight, slots in zip(gradients, weights, self._slots, strict=True):
-            update(gradient, weight, slots, self._number(self._section["rate"]))
+            update(gradient, weight, slots, self.learning_rate)
         for power, beta in zip(self._powers, _BETAS, strict=False):
             power.assign(power * self._number(beta))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.subjects.keras2 import KerasState, cross_entropy, labels_for_loss
+from harness.subjects.keras2 import cross_entropy, labels_for_loss
 from harness.subjects.keras2 import optimizer as keras_optimizer
 from harness.subjects.protocol import Batch, Models
 from harness.subjects.stances.attacks import conventions_of, losses_of, shared_by_ties, tied_classes
-from harness.subjects.stances.optimizers import first_version
+from harness.subjects.stances.optimizers import FirstVersion
 from harness.subjects.stances.stance import (
     EACH_PASS,
     OWN_DRAWS,
@@ -77,94 +77,151 @@ class Trainings:
         self._start = list(start)
         self._batches = [batch for batch, _ in zip(batches, range(self._recorded[-1]), strict=False)]
         self._results: dict[str, Trained] = {}
+        self._trajectories: dict[str, Trained] = {}
+        self._traced: dict[str, _Compiled] = {}
 
     def result(self, stance: Stance) -> Trained:
-        """The end of the training."""
+        """The end of the training. Stances that differ in numbers only share a trace, at the cost of last bits."""
         key = result_key(stance)
         if key not in self._results:
-            self._results[key] = self._trained(stance, self._recorded[-1:], draws=1)[0]
+            moves = stance["random-draws"] or stance["batch-statistics"]
+            compiled = self._compiled(stance) if moves else self._shared(stance)
+            self._results[key] = self._course(stance, compiled, self._recorded[-1:])
         return self._results[key]
 
     def trajectory(self, stance: Stance) -> Trained:
-        """The training with all that is recorded of it."""
+        """The training with all that is recorded of it, in the very arithmetic of the stance."""
         key = result_key(stance)
-        if key not in self._results or len(self._results[key].trajectory) < len(self._recorded):
-            self._results[key] = self._trained(stance, self._recorded, draws=1)[0]
-        return self._results[key]
+        if key not in self._trajectories:
+            self._trajectories[key] = self._course(stance, self._compiled(stance), self._recorded)
+            last = self._trajectories[key]
+            self._results[key] = Trained(last.losses, last.trajectory[-1:])
+        return self._trajectories[key]
 
     def drawn(self, stance: Stance, draws: int) -> list[Trained]:
         """The ends of as many trainings, each with other random numbers than the one before."""
-        return self._trained(stance, self._recorded[-1:], draws=draws)
+        compiled = self._compiled(stance)
+        return [self._course(stance, compiled, self._recorded[-1:]) for _ in range(draws)]
 
-    def _trained(self, stance: Stance, recorded: Sequence[int], *, draws: int) -> list[Trained]:
+    def _shared(self, stance: Stance) -> _Compiled:
+        key = canonical_json({code: value for code, value in plainest(stance).items() if code not in _NUMBERS})
+        if key not in self._traced:
+            self._traced[key] = self._compiled(stance, numbers=_numbers(stance["dtype"]))
+        return self._traced[key]
+
+    def _compiled(self, stance: Stance, *, numbers: Mapping[str, Any] | None = None) -> _Compiled:
+        import tensorflow as tf
+
         from harness.reference import training_step
 
         dtype = stance["dtype"]
         # Masks depend on what was drawn and built before, so a model that draws is built as a subject builds it.
         model = self._models.build(dtype=dtype) if stance["random-draws"] else self._models.get(dtype=dtype)
-        optimizer = self._optimizer(stance)
-        state = KerasState(model, optimizer)
-        step = training_step(self._objective(stance, model), optimizer, model.trainable_variables)
-        start = [array.astype(dtype) if array.dtype.kind == "f" else array for array in self._start]
-        state.begin(start)
-        initial, trained = [variable.numpy() for variable in optimizer.variables], []
-        for _ in range(draws):
-            # From the second on without a new seed: what is drawn goes on.
-            model.set_weights(start)
-            for variable, value in zip(optimizer.variables, initial, strict=True):
-                variable.assign(value)
-            trained.append(self._course(stance, step, state, recorded))
-        return trained
+        section = {**self._training["optimizer"], "rate": stance["learning-rate"]["rate"]}
+        first = stance["optimizer-form"] == TENSORFLOW_1_OPTIMIZER
+        optimizer = FirstVersion(section, dtype) if first else keras_optimizer(section, scale=1.0)
+        optimizer.build(model.trainable_variables)
+        objective = _objective(stance, model, self._models.output, numbers)
+        step = training_step(objective, optimizer, model.trainable_variables)
+        if stance["random-draws"]:
+            tf.keras.utils.set_random_seed(0)
+        initial = [variable.numpy() for variable in optimizer.variables]
+        return _Compiled(step, model, optimizer, initial, numbers or {})
 
-    def _course(self, stance: Stance, step: Callable[..., Any], state: KerasState, recorded: Sequence[int]) -> Trained:
+    def _course(self, stance: Stance, compiled: _Compiled, recorded: Sequence[int]) -> Trained:
         import tensorflow as tf
 
         smoothing, dtype = stance["label-smoothing"]["losses"], stance["dtype"]
-        losses, rows = [], [_flat(state.weights())] if 0 in recorded else []
+        compiled.begin(stance, [array.astype(dtype) if array.dtype.kind == "f" else array for array in self._start])
+        losses, rows = [], [compiled.weights()] if 0 in recorded else []
         for done, batch in enumerate(self._batches, 1):
             x = tf.constant(next(iter(batch.inputs.values())).astype(dtype))
             labels = labels_for_loss(batch, smoothing=smoothing)
             labels = tf.constant(labels.astype(dtype) if labels.ndim == 2 else labels)
             weights = None if batch.sample_weights is None else tf.constant(batch.sample_weights.astype(dtype))
-            losses.append(step(x, labels, weights).total.numpy())
+            losses.append(compiled.step(x, labels, weights).total)
             if done in recorded:
-                rows.append(_flat(state.weights()))
-        return Trained(np.asarray(losses, np.float64), np.stack(rows))
+                rows.append(compiled.weights())
+        return Trained(np.array([loss.numpy() for loss in losses], np.float64), np.stack(rows))
 
-    def _optimizer(self, stance: Stance) -> Any:
-        section = {**self._training["optimizer"], "rate": stance["learning-rate"]["rate"]}
-        if stance["optimizer-form"] == TENSORFLOW_1_OPTIMIZER:
-            return first_version(section, dtype=stance["dtype"])
-        return keras_optimizer(section, scale=1.0)
 
-    def _objective(self, stance: Stance, model: Any) -> Any:
-        from harness.reference import TrainingAttack, TrainingObjective
+_NUMBERS = ("epsilon", "loss-weighting", "learning-rate")
+"""Settings that are numbers, which a trace can take as variables."""
 
-        low, high = stance["clip"] or (None, None)
-        modes, weighting = stance["training-mode"], stance["loss-weighting"]
-        total, factor = weighting["clean"] + weighting["adversarial"], stance["learning-rate"]["factor"]
-        # The very weights of a library where ratio and factor are its own; else the ratio of one, the other's factor.
-        scale = 1.0 if total == factor else factor / total
-        ascended = _Ascended(self._models.output, stance) if needs_two_passes(stance) else None
-        objective = TrainingObjective(
-            model=model,
-            loss_fn=_minimised(self._models.output, stance),
-            attack=TrainingAttack(
-                epsilon=stance["epsilon"],
-                norm=stance["norm"],
-                conventions=conventions_of(stance),
-                clip=(low, high),
-                loss_fn=ascended,
-                training=modes["attack"] == "training",
-            ),
-            clean=weighting["clean"] * scale,
-            adversarial=weighting["adversarial"] * scale,
-            training=modes["losses"] == "training",
-            regularization=stance["regularization"] == "added",
-            statistics="kept" if stance["batch-statistics"] == "kept" else "updated",
-        )
-        objective = predicting_first(objective, stance)
-        return objective if ascended is None else _Weighted(objective, ascended)
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A step that was compiled for a stance, or for all that differ from it in ``numbers`` and the rate only.
+
+    Attributes:
+        step: see ``harness.reference.training_step``.
+        model, optimizer: what it changes.
+        initial: of the optimizer's variables.
+        numbers: variables by name: ``epsilon``, and the weights of the losses ``clean`` and ``adversarial``; or empty.
+    """
+
+    step: Callable[..., Any]
+    model: Any
+    optimizer: Any
+    initial: Sequence[np.ndarray]
+    numbers: Mapping[str, Any]
+
+    def begin(self, stance: Stance, weights: Sequence[np.ndarray]) -> None:
+        """Back to the start of a training. What is drawn goes on."""
+        self.model.set_weights(list(weights))
+        for variable, value in zip(self.optimizer.variables, self.initial, strict=True):
+            variable.assign(value)
+        if self.numbers:
+            self.optimizer.learning_rate.assign(stance["learning-rate"]["rate"])
+            for name, value in {"epsilon": stance["epsilon"], **weights_of(stance)}.items():
+                self.numbers[name].assign(value)
+
+    def weights(self) -> np.ndarray:
+        """All of the model's, flat."""
+        return np.concatenate([np.asarray(array).ravel() for array in self.model.get_weights()])
+
+
+def weights_of(stance: Stance) -> dict[str, float]:
+    """What the two losses are multiplied with: the very numbers of a library where ratio and factor are its own."""
+    weighting, factor = stance["loss-weighting"], stance["learning-rate"]["factor"]
+    total = weighting["clean"] + weighting["adversarial"]
+    return {name: value if total == factor else value * (factor / total) for name, value in weighting.items()}
+
+
+def _numbers(dtype: str) -> dict[str, Any]:
+    import tensorflow as tf
+
+    return {name: tf.Variable(tf.zeros([], dtype), trainable=False) for name in ("epsilon", "clean", "adversarial")}
+
+
+def _objective(stance: Stance, model: Any, output: str, numbers: Mapping[str, Any] | None) -> Any:
+    """A ``TrainingObjective`` of the stance, or one that takes its ``_NUMBERS`` from variables."""
+    from harness.reference import TrainingAttack, TrainingObjective
+
+    modes, minimised, weights = stance["training-mode"], _minimised(output, stance), weights_of(stance)
+    ascended = _Ascended(output, stance) if numbers or needs_two_passes(stance) else None
+    epsilon: Any = numbers["epsilon"] if numbers else stance["epsilon"]
+    weighted = _Weighted(minimised, numbers) if numbers else None
+    low, high = stance["clip"] or (None, None)
+    objective = TrainingObjective(
+        model=model,
+        loss_fn=weighted or minimised,
+        attack=TrainingAttack(
+            epsilon=epsilon,
+            norm=stance["norm"],
+            conventions=conventions_of(stance),
+            clip=(low, high),
+            loss_fn=ascended,
+            training=modes["attack"] == "training",
+        ),
+        clean=1.0 if numbers else weights["clean"],
+        adversarial=1.0 if numbers else weights["adversarial"],
+        training=modes["losses"] == "training",
+        regularization=stance["regularization"] == "added",
+        statistics="kept" if stance["batch-statistics"] == "kept" else "updated",
+    )
+    objective = predicting_first(objective, stance)
+    return objective if ascended is None else _Told(objective, ascended, weighted)
 
 
 def _minimised(output: str, stance: Stance) -> Callable[..., Any]:
@@ -218,18 +275,29 @@ class _Ascended:
         return shared_by_ties(tied_classes(returned, output=self._output))
 
 
-@dataclass(frozen=True)
 class _Weighted:
-    """An objective whose attack is told the weights of the examples."""
+    """A loss that is multiplied with a variable: the first time that it is called of one step the clean one's."""
+
+    def __init__(self, loss: Callable[..., Any], numbers: Mapping[str, Any]):
+        self._loss, self._numbers = loss, numbers
+        self.of = "clean"
+
+    def __call__(self, labels: Any, returned: Any, sample_weights: Any) -> Any:
+        weight, self.of = self._numbers[self.of], "adversarial"
+        return self._loss(labels, returned, sample_weights) * weight
+
+
+@dataclass(frozen=True)
+class _Told:
+    """An objective whose losses are told where in a step they are."""
 
     objective: Any
     ascended: _Ascended
+    weighted: _Weighted | None
 
     def gradients(self, x: Any, labels: Any, sample_weights: Any, variables: Sequence[Any]) -> Any:
         """See ``TrainingObjective.gradients``."""
         self.ascended.sample_weights = sample_weights
+        if self.weighted is not None:
+            self.weighted.of = "clean"
         return self.objective.gradients(x, labels, sample_weights, variables)
-
-
-def _flat(weights: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.asarray(array).ravel() for array in weights])
