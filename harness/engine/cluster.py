@@ -59,7 +59,11 @@ class _Order:
 
 
 class Cluster:
-    """Workers of a Dask cluster, as ``harness.engine.workers.Pool``; their processes are what they are at home."""
+    """Workers of a Dask cluster, as ``harness.engine.workers.Pool``; their processes are what they are at home.
+
+    Attributes:
+        address: of the scheduler.
+    """
 
     def __init__(self, address: str, store: Store):
         """Connects and waits for the first worker.
@@ -72,7 +76,7 @@ class Cluster:
             HarnessError: Dask is not installed, the scheduler does not answer, no worker is there, or one has other
                 versions than this process.
         """
-        self._address, self._store = address, store
+        self.address, self._store = address, store
         self._client = _connect(address)
         self._open: dict[str, tuple[_Order, Any]] = {}
         self._sent: set[tuple[str, str]] = set()
@@ -156,7 +160,7 @@ class Cluster:
             self._client.wait_for_workers(1, timeout=_PATIENCE)
         except TimeoutError:
             raise HarnessError(
-                f"--scheduler {self._address}: no worker is there. Start some: dask worker {self._address} --nthreads 1"
+                f"--scheduler {self.address}: no worker is there. Start some: dask worker {self.address} --nthreads 1"
             ) from None
         here = remote.versions()
         found = self._client.run(remote.versions, on_error="return")
@@ -175,7 +179,7 @@ class Cluster:
             problems |= {f"computes on {', '.join(machine)}": workers for machine, workers in machines.items()}
         if problems:
             raise HarnessError(
-                f"--scheduler {self._address}: outcomes would not be comparable. Give every worker the same versions "
+                f"--scheduler {self.address}: outcomes would not be comparable. Give every worker the same versions "
                 "and the same kind of processor, and start it again:\n"
                 + "\n".join(f"  {_named(workers)}: {said}" for said, workers in problems.items())
             )
@@ -284,10 +288,10 @@ class Cluster:
             if self._slots:
                 seen = time.monotonic()
             elif time.monotonic() - seen > _WITHOUT_WORKERS:
-                self._end(f"the cluster of {self._address} has had no worker for {_WITHOUT_WORKERS:g} s. {_KEPT}")
+                self._end(f"the cluster of {self.address} has had no worker for {_WITHOUT_WORKERS:g} s. {_KEPT}")
 
     def _gone(self) -> str:
-        return f"the scheduler at {self._address} went away. {_KEPT}"
+        return f"the scheduler at {self.address} went away. {_KEPT}"
 
     def _end(self, reason: str) -> None:
         """Nothing more will be computed: whoever waits for an answer is told."""

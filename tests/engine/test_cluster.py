@@ -118,6 +118,19 @@ def test_a_task_that_dies_or_hangs_or_raises_costs_itself_and_is_told_as_at_home
     assert after.result(60) == 7
 
 
+def test_what_nobody_waits_for_any_more_ends_and_leaving_takes_less_than_two_seconds(connected):
+    pool, store = connected
+    other = Cluster(pool.address, store)
+    begun = store.root / "begun"
+    endless = f"open({str(begun)!r}, 'w') and __import__('time').sleep(1000)"
+    other.submit(PLAIN, eval, endless, workers=1, timeout=999.0)
+    assert eventually(begun.exists)
+    started = time.monotonic()
+    other.close()
+    assert time.monotonic() - started < 2
+    assert submit(connected, int, "7").result(20) == 7  # the worker has one slot
+
+
 def test_arrays_come_back_and_files_of_a_case_go_there(connected, make_case, tmp_path):
     import numpy as np
 
