@@ -48,7 +48,7 @@ def run(
         bool, typer.Option("--fresh", help="Compute everything anew, whatever earlier runs left.")
     ] = False,
     no_explain: Annotated[
-        bool, typer.Option("--no-explain", help="Do not look for the causes of divergences.")
+        bool, typer.Option("--no-explain", help="Do not look for the causes of divergences, nor what to set.")
     ] = False,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Run Python that a scenario names.")] = False,
     allow_outside: Annotated[
