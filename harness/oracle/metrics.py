@@ -71,16 +71,17 @@ def compare(x: Arrays, left: Arrays, right: Arrays, *, epsilon: float, yardstick
     alike = (a == b) | (np.isnan(a) & np.isnan(b))
     difference[alike] = 0.0
     incomparable = ~np.isfinite(difference)
-    unit = _roundoff_unit(inputs, epsilon, dtype=_lower_precision(left, right))
+    unit = roundoff_unit(inputs, epsilon, dtype=_lower_precision(left, right))
     in_units = difference / unit
 
-    allowance = _flat(yardstick.uncertainty) if yardstick else np.zeros_like(a)
+    # What double precision says nothing of, it excuses nothing of.
+    allowance = np.nan_to_num(_flat(yardstick.uncertainty), nan=0.0, posinf=np.inf) if yardstick else np.zeros_like(a)
     undetermined = _flat(yardstick.undetermined) > 0 if yardstick else np.zeros(a.shape, bool)
     excess = np.maximum(difference - allowance, 0.0) / unit
     # The worst element is the one that decides the verdict; the largest difference, where none does.
     worst = int(np.argmax(np.where(incomparable, np.inf, excess if (excess > 0).any() else in_units)))
-    moved_left, moved_right = a - inputs, b - inputs
     with np.errstate(invalid="ignore"):
+        moved_left, moved_right = a - inputs, b - inputs
         flips = moved_left * moved_right < 0
 
     finite = np.where(incomparable, 0.0, difference)
@@ -125,9 +126,19 @@ def _lower_precision(left: Arrays, right: Arrays) -> np.dtype:
     return min((array.dtype for side in (left, right) for array in side.values()), key=lambda dtype: dtype.itemsize)
 
 
-def _roundoff_unit(inputs: np.ndarray, epsilon: float, *, dtype: np.dtype) -> np.ndarray:
-    magnitude = np.maximum(np.abs(inputs), epsilon).astype(dtype)
-    return np.spacing(np.maximum(magnitude, np.finfo(dtype).tiny)).astype(np.float64)
+def roundoff_unit(inputs: np.ndarray, epsilon: float, *, dtype: np.dtype) -> np.ndarray:
+    """The spacing of floats of a precision at ``max(|x|, epsilon)``; where that is none of them, at the outermost.
+
+    Args:
+        inputs: x, float64 of any shape.
+        epsilon: in units of x.
+        dtype: the precision.
+    """
+    limits = np.finfo(dtype)
+    # Beyond the largest float there is no next one to be at a distance from.
+    highest = float(np.nextafter(limits.max, dtype.type(0)))
+    magnitude = np.nan_to_num(np.maximum(np.abs(inputs), epsilon), nan=highest, posinf=highest)
+    return np.spacing(np.clip(magnitude, float(limits.tiny), highest).astype(dtype)).astype(np.float64)
 
 
 def _element(index: int, x: Arrays, a: np.ndarray, b: np.ndarray, inputs: np.ndarray) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The figures of a comparison, on arrays small enough to check by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,15 @@ def test_description_of_one_side():
     assert figures["perturbation"]["l1"][2] == 2 * EPSILON
     assert figures["perturbation"]["l2"][2] == pytest.approx(EPSILON * np.sqrt(2))
     assert (figures["unperturbed"], figures["nonfinite"]) == (1, 0)
+
+
+@pytest.mark.parametrize("beyond", [np.inf, np.finfo(np.float32).max])
+def test_an_input_beyond_all_floats_leaves_every_figure_finite(beyond):
+    """A scenario may state 1e39, which is none of float32: what is clipped there can still be compared."""
+    x = {"x": np.array([[0.5, beyond]], np.float32)}
+    left, right = {"x": np.array([[0.6, 1.0]], np.float32)}, {"x": np.array([[0.6, beyond]], np.float32)}
+    unknown = Yardstick({"x": np.array([[0.0, np.nan]])}, {"x": np.zeros((1, 2), bool)})
+    same = compare(x, left, left, epsilon=EPSILON, yardstick=unknown)
+    apart = compare(x, left, right, epsilon=EPSILON, yardstick=unknown)
+    assert (same["differing"], same["roundoff_to_pass"], apart["differing"]) == (0, 0.0, 1)
+    json.dumps([same, apart], allow_nan=False)
