@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -293,12 +294,24 @@ def _case_record(body: dict[str, Any]) -> CaseRecord:
 
 def outcome_of(body: Mapping[str, Any]) -> Outcome:
     """An outcome from its JSON values."""
-    return Outcome(**{**body, "defaulted": tuple(body["defaulted"])})
+    shared = _shared(body)
+    return Outcome(**{**shared, "defaulted": tuple(shared["defaulted"])})
 
 
 def comparison_of(body: Mapping[str, Any]) -> Comparison:
     """A comparison from its JSON values."""
-    return Comparison(**{**body, "verdict": Verdict(body["verdict"]), "causes": tuple(body["causes"])})
+    shared = _shared(body)
+    return Comparison(**{**shared, "verdict": Verdict(shared["verdict"]), "causes": tuple(shared["causes"])})
+
+
+def _shared(value: Any) -> Any:
+    """JSON values in which equal texts are one text: what workers return and files hold comes with texts of its own,
+    and in many thousands of cases they would take more memory than all the rest."""
+    if type(value) is str:
+        return sys.intern(value)
+    if isinstance(value, Mapping):
+        return {sys.intern(name): _shared(one) for name, one in value.items()}
+    return [_shared(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def take_weights(run: Run, cases: Sequence[Case], store: Store) -> dict[str, str]:

@@ -27,7 +27,7 @@ from harness.engine.events import (
 )
 from harness.engine.judged import get_judged, judged_keys, keep_judged
 from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problem_of
-from harness.engine.record import CaseRecord, Run, take_weights
+from harness.engine.record import CaseRecord, Run, outcome_of, take_weights
 from harness.engine.schedule import Ahead, Begun, Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.work import Problem
@@ -271,7 +271,7 @@ def _all_outcomes(
             outcome = trained.pop((case.id, subject))
             yield case, replace(outcome, summary={**outcome.summary, "evaluation": done.record}), True
         else:
-            outcome = Outcome(**{**done.record, "defaulted": tuple(done.record["defaulted"])})
+            outcome = outcome_of(done.record)
             outcome = replace(outcome, from_store=done.from_store)
             if evaluation(done):
                 trained[case.id, subject] = outcome

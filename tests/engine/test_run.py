@@ -183,6 +183,7 @@ def test_a_run_comes_back_from_its_folder(first, tmp_path):
     loaded = load_run(tmp_path / "run")
     assert loaded.cases == first.cases == saved.cases
     assert loaded.totals == first.totals
+    assert loaded.digest == saved.digest != ""
     outcome = loaded.cases[0].outcomes[0]
     assert loaded.adversarial(outcome)["x"].shape == loaded.inputs(loaded.cases[0])["x"].shape == (12, 4)
 
