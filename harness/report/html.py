@@ -30,12 +30,7 @@ _SCRIPTS = (
 
 def html(run: Run) -> str:
     """The page of a run with everything in it, however large that is, see ``page_with``."""
-    return html_with(run, draw_curves(run))
-
-
-def html_with(run: Run, curves: Mapping[int, Curves]) -> str:
-    """The same with curves that are drawn already: by the case's position, as ``draw_curves`` returns them."""
-    found = embedded(run, curves)
+    found = embedded(run, draw_curves(run))
     assert found is not None
     return page_with(run, found)
 
