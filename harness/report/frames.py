@@ -5,7 +5,8 @@ pandas is imported when a table is asked for, not before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.engine.record import CaseRecord, Run
@@ -67,11 +68,11 @@ def comparisons_frame(run: Run) -> pd.DataFrame:
 
     A figure that does not exist, or not for the kind of the case, is missing (``NaN`` or ``NA``).
     """
-    rows = [
+    rows = (
         _comparison_row(record, comparison, {outcome.subject: outcome for outcome in record.outcomes})
         for record in run.cases
         for comparison in record.comparisons
-    ]
+    )
     first = ("case", "scenario", "kind", *_points(run), "left", "right", "verdict", "status", "expected", "because")
     sides = [f"{side}_{name}" for side in ("left", "right") for name in _SIDE]
     return _frame(rows, [*first, "sentence", "causes", "expected_answer", *_METRICS, *sides])
@@ -90,7 +91,7 @@ def outcomes_frame(run: Run) -> pd.DataFrame:
     with the losses of the last step of the first seed, ``nonfinite_step`` of the first seed, ``nonfinite_seeds`` of
     all; and at the end, as mean over the seeds, ``clean_accuracy`` and ``adversarial_accuracy_EPSILON``.
     """
-    rows = [_outcome_row(record, outcome) for record in run.cases for outcome in record.outcomes]
+    rows = (_outcome_row(record, outcome) for record in run.cases for outcome in record.outcomes)
     first = (
         "case",
         "scenario",
@@ -166,11 +167,11 @@ def _points(run: Run) -> list[str]:
     return list(dict.fromkeys(f"point.{name}" for record in run.cases for name in record.case.point))
 
 
-def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     """The rows as a table with at least these columns, in this order, each of one type."""
     import pandas as pd
 
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(_columns(rows))
     further = [name for name in frame.columns if name not in columns]
     frame = frame.reindex(columns=[*columns, *further])
     for name in frame.columns:
@@ -183,3 +184,15 @@ def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
         elif name in columns and not name.startswith("point."):
             frame[name] = frame[name].astype(float)  # also "nan" and "inf", which JSON cannot hold as numbers
     return frame
+
+
+def _columns(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values of each name, NaN where a row lacks it. As a list of rows they would take ten times the memory."""
+    columns: dict[str, list[Any]] = {}
+    for number, row in enumerate(rows):
+        for name in row:
+            if name not in columns:
+                columns[name] = [math.nan] * number
+        for name, values in columns.items():
+            values.append(row.get(name, math.nan))
+    return columns
