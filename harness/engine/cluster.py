@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import queue
 import sys
 import threading
@@ -21,14 +20,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.engine import fingerprint, remote
+from harness.engine.cluster_entry import agree, connect
 from harness.engine.parcel import Answer, ClusterError, FailedThereError, Parcel, pack
 from harness.engine.store import Store, has_content, write_atomically
-from harness.engine.work import in_one_line
 from harness.subjects.protocol import Environment
 from harness.vocabulary import HarnessError
-
-_PATIENCE = 10.0
-"""Seconds to wait for a scheduler that does not answer."""
 
 _WITHOUT_WORKERS = 60.0
 """Seconds to wait, while nothing can be computed, for a worker to come or to come back."""
@@ -77,7 +73,7 @@ class Cluster:
                 versions than this process.
         """
         self.address, self._store = address, store
-        self._client = _connect(address)
+        self._client = connect(address)
         self._open: dict[str, tuple[_Order, Any]] = {}
         self._sent: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -85,7 +81,8 @@ class Cluster:
         self._names = (f"harness-{uuid.uuid4().hex[:12]}-{number}" for number in itertools.count())
         self._over = ""
         try:
-            self._versions = self._agreed_versions()
+            self._versions, machine = agree(self._client, address)
+            fingerprint.computes_on(machine)  # keys are made here, and are part of what is computed there
         except BaseException:
             self.close()
             raise
@@ -153,39 +150,6 @@ class Cluster:
         leaving = threading.Thread(target=leave, daemon=True)
         leaving.start()
         leaving.join(_LEAVING)
-
-    def _agreed_versions(self) -> str:
-        """What all workers and this process have, as one hash; where they compute becomes part of all keys."""
-        try:
-            self._client.wait_for_workers(1, timeout=_PATIENCE)
-        except TimeoutError:
-            raise HarnessError(
-                f"--scheduler {self.address}: no worker is there. Start some: dask worker {self.address} --nthreads 1"
-            ) from None
-        here = remote.versions()
-        found = self._client.run(remote.versions, on_error="return")
-        machines: dict[tuple[str, ...], list[str]] = {}
-        problems: dict[str, list[str]] = {}
-        for worker, there in sorted(found.items()):
-            if not isinstance(there, Mapping):
-                problems.setdefault(f"the harness cannot be imported: {in_one_line(there)}", []).append(worker)
-                continue
-            machines.setdefault(tuple(str(there[name]) for name in remote.MACHINE), []).append(worker)
-            for name in here:
-                if name not in remote.MACHINE and there.get(name) != here[name]:
-                    said = f"{name} is {there.get(name, 'missing')}; here it is {here[name]}"
-                    problems.setdefault(said, []).append(worker)
-        if len(machines) > 1:
-            problems |= {f"computes on {', '.join(machine)}": workers for machine, workers in machines.items()}
-        if problems:
-            raise HarnessError(
-                f"--scheduler {self.address}: outcomes would not be comparable. Give every worker the same versions "
-                "and the same kind of processor, and start it again:\n"
-                + "\n".join(f"  {_named(workers)}: {said}" for said, workers in problems.items())
-            )
-        (machine,) = machines
-        fingerprint.computes_on(dict(zip(remote.MACHINE, machine, strict=True)))
-        return remote.versions_hash(here)
 
     def _send(self, order: _Order, *, to: Sequence[str] = ()) -> None:
         """Hands an order over; ``to``: workers that should get it, if they are still there."""
@@ -306,34 +270,3 @@ class Cluster:
 
 
 _KEPT = "What was finished before is in the store, and the same command goes on from there, with or without --scheduler"
-
-
-def _named(workers: Sequence[str]) -> str:
-    """Workers by address; of many the first and how many."""
-    return workers[0] if len(workers) == 1 else f"{workers[0]} and {len(workers) - 1} more"
-
-
-def _connect(address: str) -> Any:
-    try:
-        import distributed
-        from dask import config
-        from distributed.comm.addressing import get_address_host_port
-    except ModuleNotFoundError:
-        raise HarnessError(
-            "--scheduler needs the package 'distributed'. To mend it: pip install 'adversarial-harness[cluster]'"
-        ) from None
-    # What Dask would print is said by what is raised; and pretraining data may be larger than it finds reasonable.
-    for name in [one for one in logging.root.manager.loggerDict if one.partition(".")[0] == "distributed"]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"})
-    try:
-        get_address_host_port(address, strict=True)  # a client of an address that is none cannot be closed
-    except ValueError as error:
-        raise HarnessError(f"--scheduler {address}: not an address, as tcp://host:8786 is: {error}") from error
-    try:
-        return distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise HarnessError(
-            f"--scheduler {address}: no scheduler answers there ({in_one_line(error)}). "
-            "Start one: dask scheduler; it prints its address, e.g. tcp://host:8786"
-        ) from error

@@ -13,7 +13,7 @@ import multiprocessing
 import pickle
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import util
@@ -54,18 +54,14 @@ def versions() -> dict[str, Any]:
     }
 
 
-def versions_hash(found: Mapping[str, Any]) -> str:
-    """One hash for what must be the same here and there."""
-    return content_hash({name: value for name, value in found.items() if name not in MACHINE})
-
-
 def carry_out(parcel: Parcel) -> Answer:
     """Carries a parcel out, in a thread of a worker of Dask. Whatever becomes of the task is an answer."""
     from distributed import get_worker
 
     address = get_worker().address
-    if parcel.versions != versions_hash(versions()):
-        return Answer(address, refused="it has other versions than the starting process")
+    if parcel.versions != content_hash(versions()):
+        reason = "it has other versions, or another processor, than the workers that were there at the start"
+        return Answer(address, refused=reason)
     for factory, digest in parcel.code.items():
         if fingerprint.factory_hash(factory) != digest:
             reason = f"{factory} is not there, or is another one. Install the same on every worker"

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.engine import cluster
+from harness.engine import cluster_entry
 from harness.engine.cluster import Cluster
 from harness.engine.events import OutcomeReady
 from harness.engine.parcel import ClusterError, FailedThereError
@@ -157,7 +157,7 @@ def test_an_array_goes_to_a_worker_once(connected, monkeypatch):
 
 
 def test_a_scheduler_that_is_not_there_or_has_no_workers_is_refused(dask, tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "_PATIENCE", 0.5)
+    monkeypatch.setattr(cluster_entry, "PATIENCE", 0.5)
     for address, words in (
         ("127.0.0.1", "not an address"),
         ("nonsense://127.0.0.1:1", "not an address"),
