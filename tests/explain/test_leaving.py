@@ -82,6 +82,12 @@ def test_another_floor_is_the_scale_of_those_below_it() -> None:
     assert found.words.startswith("the scale (the norm and its floor): 8 of 16 examples, first example 8, whose ")
 
 
+def test_where_all_are_below_both_floors_it_is_not_epsilon() -> None:
+    (_, step, x), (real, _, _) = attack(floor=100.0), attack(floor=200.0)
+    one = Attacked(x.astype(float), real.astype(float), step, {}, (None, None), EPSILON, "l2", np.full(x.shape, 4e-8))
+    assert leaving_of_attack(one).words.startswith("the scale (the norm and its floor): ")
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_other_labels_are_named(norm) -> None:
     def third_is_wrong(labels):
