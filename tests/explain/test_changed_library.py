@@ -15,10 +15,11 @@ from harness.subjects.environments import TENSORFLOW_2
 NSL = "neural_structured_learning.lib.utils"
 CLEVERHANS = "cleverhans.tf2.attacks.fast_gradient_method"
 FLOOR, TIES, CONSTANT = "another floor", "another tie rule", "a constant a thousandth off"
+IN_A_STEP = "a constant of the attack in a training step"
 
 SCENARIO = """
 summary: Six examples, the first of which ties all predictions; features 0 and 1 tie for the largest gradient.
-kind: perturbation
+kind: KIND
 model: {layers: [{dense: 4}], weights: weights.npz}
 data:
   source: inline
@@ -44,6 +45,10 @@ CHANGES = {
     ("cleverhans-v4", CONSTANT): (
         *(CLEVERHANS, "fast_gradient_method", "x + optimal_perturbation", "x + 1.001 * optimal_perturbation", "linf"),
     ),
+    ("nsl", IN_A_STEP): (NSL, "maximize_within_unit_norm", "tensor * _expand", "1.001 * tensor * _expand", "l2"),
+    ("cleverhans-v4", IN_A_STEP): (
+        *(CLEVERHANS, "fast_gradient_method", "x + optimal_perturbation", "x + 1.001 * optimal_perturbation", "linf"),
+    ),
 }
 """By library and change: the module, the function, what stands in its source, what stands there instead, the norm."""
 
@@ -57,6 +62,8 @@ EXPECTED = {
         "the labels: 1 of 6 examples, first example 0, which follows the gradient of class 3",
     ),
     ("cleverhans-v4", CONSTANT): ("scale", "the scale (epsilon): "),
+    ("nsl", IN_A_STEP): ("adversarial loss", "the adversarial loss: "),
+    ("cleverhans-v4", IN_A_STEP): ("adversarial loss", "the adversarial loss: "),
 }
 
 
@@ -97,7 +104,9 @@ def test_a_changed_library_is_unexplained_at_the_step_that_was_changed(
     kernel = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     kernel[1] = kernel[0] = 2 * kernel[0]
     np.savez(tmp_path / "weights.npz", kernel, np.zeros(4, np.float32))
-    (tmp_path / "changed.yaml").write_text(SCENARIO.replace("NORM", norm), encoding="utf-8")
+    kind = "loss" if what == IN_A_STEP else "perturbation"
+    text = SCENARIO.replace("NORM", norm).replace("KIND", kind)
+    (tmp_path / "changed.yaml").write_text(text, encoding="utf-8")
     called = f"__import__('runpy').run_path(path)['change'](*{arguments!r})"
     workers.submit(TENSORFLOW_2, eval, called, {"path": str(request.path)}, workers=1, timeout=120.0).result()
 
