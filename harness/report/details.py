@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,13 @@ class Details:
 
     Attributes:
         embedded: of each case, for the inside of a ``<script>``; empty where they are in files.
-        files: of each ``FILE_CASES`` cases the address from the page; empty where they are embedded.
+        files: the address from the page of each; empty where they are embedded.
+        together: cases of a file.
     """
 
     embedded: tuple[Markup, ...] = ()
     files: tuple[str, ...] = ()
+    together: int = 1
 
 
 def embedded(run: Run, curves: Mapping[int, Curves], *, most: int | None = None) -> Details | None:
@@ -88,21 +90,21 @@ def details_beside(run: Run, curves: Mapping[int, Curves], folder: Path) -> Deta
     store, key = store_of(run), made_from("files", 0, run.digest) if run.digest else ""
     known = store.get_record("details", key) if store and key else None
     if known and all((folder / name).is_file() for name in known["files"]):
-        return Details(files=tuple(known["files"]))
+        return Details(files=tuple(known["files"]), together=FILE_CASES)
     written = list(_written(run, curves, folder))
     names = tuple(name for name, _ in written)
     if store and key and all(complete for _, complete in written):
         keep(store, "details", key, {"files": list(names)})
-    return Details(files=names)
+    return Details(files=names, together=FILE_CASES)
 
 
-def remove_stale(folder: Path, kept: Details) -> None:
-    """Removes the files beside a page that it does not name; what the harness has not written stays."""
+def remove_stale(folder: Path, kept: Collection[str]) -> None:
+    """Removes the files beside a page whose addresses it does not name; what the harness has not written stays."""
     place = folder / FOLDER
     if not place.is_dir():
         return
     for path in place.iterdir():
-        if FILE_NAME.fullmatch(path.name) and f"{FOLDER}/{path.name}" not in kept.files:
+        if FILE_NAME.fullmatch(path.name) and f"{FOLDER}/{path.name}" not in kept:
             path.unlink(missing_ok=True)
     if not any(place.iterdir()):
         place.rmdir()

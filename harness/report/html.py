@@ -15,7 +15,7 @@ from harness.engine.record import Run
 from harness.engine.store import write_atomically
 from harness.report.curves import Curves, draw_curves
 from harness.report.detail import island
-from harness.report.details import FILE_CASES, Details, details_beside, embedded
+from harness.report.details import Details, details_beside, embedded
 from harness.report.known import Known
 from harness.report.matrix import Cell
 from harness.report.page import cell_words, context, index
@@ -84,7 +84,7 @@ def page_with(run: Run, details: Details) -> str:
             ),
             style=Markup(style),
             script=Markup(script),
-            index=Markup(island({**index(run), "files": details.files, "together": FILE_CASES})),
+            index=Markup(island({**index(run), "files": details.files, "together": details.together})),
             details=details.embedded,
         )
     )
