@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import tempfile
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -139,8 +140,8 @@ def _summarize(figures: dict[str, Any]) -> None:
     covered = sum(len(classes) for classes in figures["covered"].values())
     print(f"{covered} classes of values of {len(figures['covered'])} settings; how often each: search.json")
     if never := unstated(figures):
-        print(f"in no case: {'; '.join(never)}")
-    print(f"not searched: {', '.join(figures['never_stated'])}")
+        print(textwrap.fill(f"in no case: {'; '.join(never)}", 120, subsequent_indent="  "))
+    print(f"never searched: {', '.join(figures['never_stated'])}")
     for one in figures["replayed"]:
         print(printable(f"{one['path']}: {'still shows: ' + one['shows'][0] if one['shows'] else 'no longer shows'}"))
     _summarize_findings(figures)

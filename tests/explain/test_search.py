@@ -73,8 +73,9 @@ def test_settings_are_known_ones_and_those_left_out_are_named():
 
 def test_a_case_of_ones_own_is_searched_with_other_settings(make_case):
     base = make_case("mine", attack={"epsilon": 0.7})
-    found = list(islice(scenarios(0, ("nsl", "cleverhans-v4"), [base]), 40))
+    found = list(islice(scenarios(0, ("nsl", "cleverhans-v4"), [replace(base, subjects=SUBJECTS)]), 40))
     assert all((one.draft.model, one.draft.data) == (base.model, base.data) for one in found)
+    assert {one.draft.subjects for one in found} == {("nsl", "cleverhans-v4")}
     assert len({str(one.draft.attack) for one in found}) > 20
 
 

@@ -52,7 +52,7 @@ def scenarios(seed: int, subjects: Sequence[str], bases: Sequence[Case] = ()) ->
     while True:
         first = Draws(Random(f"{seed}/{number}"))
         first.everywhere = first.random.random() < _EVERYWHERE
-        shared = _of_case(first, bases) if bases else _shared(first, subjects)
+        shared = _of_case(first, bases, subjects) if bases else _shared(first, subjects)
         for variant in range(1 if shared.kind == "training" else VARIANTS):
             number += 1
             draws = Draws(Random(f"{seed}/{number}/{variant}"), dict(first.drawn))
@@ -78,10 +78,10 @@ class Draws:
         return table[chosen][1](self.random)
 
 
-def _of_case(draws: Draws, bases: Sequence[Case]) -> Draft:
+def _of_case(draws: Draws, bases: Sequence[Case], subjects: Sequence[str]) -> Draft:
     case = draws.random.choice(bases)
     draws.drawn["kind"] = case.kind
-    return replace(Draft.of(case), attack={})
+    return replace(Draft.of(case), attack={}, subjects=tuple(subjects))
 
 
 def _shared(draws: Draws, subjects: Sequence[str]) -> Draft:

@@ -11,6 +11,9 @@ from harness.explain.searching.generator import coverage
 from harness.explain.searching.search import Question, Searched
 from harness.vocabulary import FORMAT_VERSION
 
+_VARIED = [name for name in universe() if name.startswith("attack.")]
+"""The settings that are drawn where model and data are given, whatever the kind."""
+
 
 def statistics(question: Question, searched: Searched) -> dict[str, Any]:
     """As JSON values, the content of ``search.json``.
@@ -22,7 +25,7 @@ def statistics(question: Question, searched: Searched) -> dict[str, Any]:
     (known signatures), ``known_limits`` (of subjects, no news) and ``interrupted``.
     """
     counted = coverage(searched.ran)
-    every = universe()
+    every = {name: classes for name, classes in universe().items() if not question.bases or name in _VARIED}
     covered: dict[str, dict[str, int]] = {name: {} for name in every}
     for (name, value), count in sorted(counted.items()):
         covered.setdefault(name, {})[value] = count
@@ -69,9 +72,12 @@ def as_file(figures: dict[str, Any]) -> bytes:
 
 
 def unstated(figures: dict[str, Any]) -> list[str]:
-    """Settings with a class that no case had, as ``attack.norm: l1``, the class ``left out`` aside."""
-    return [
-        f"{name}: {', '.join(named)}"
-        for name, classes in figures["never_covered"].items()
-        if (named := [one for one in classes if one != LEFT_OUT])
-    ]
+    """What no case had: settings by name, and of those that some case had the classes, as ``attack.norm: l1``."""
+    found = []
+    for name, classes in figures["never_covered"].items():
+        named = [one for one in classes if one != LEFT_OUT]
+        if name not in figures["covered"]:
+            found.append(name)
+        elif named:
+            found.append(f"{name}: {', '.join(named)}")
+    return found
