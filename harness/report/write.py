@@ -14,7 +14,7 @@ from harness.report.differences_page import differences_page
 from harness.report.html import write_html
 from harness.report.junit import junit
 from harness.report.markdown import markdown_with
-from harness.report.tables import write_tables
+from harness.report.tables import TABLES, write_tables
 
 PAGE = "report.html"
 
@@ -54,7 +54,7 @@ def write_reports(run: Run, folder: Path, *, strict: bool = False) -> list[Path]
     paths += write_tables(run, folder)
     details = write_html(run, curves, folder / PAGE)
     paths.append(folder / PAGE)
-    remove_stale(folder, details)
+    remove_stale(folder, details.files)
     _remove_stale(folder / FOLDER, {path.name for path in paths})
     return paths
 
@@ -62,13 +62,27 @@ def write_reports(run: Run, folder: Path, *, strict: bool = False) -> list[Path]
 def save_with_reports(run: Run, folder: Path, *, strict: bool = False) -> Run:
     """Saves a run in a folder and writes its reports there, alone in it. Returns the run as it lies there.
 
+    Of a run that was interrupted there are no reports but the run itself: who presses Ctrl-C does not want to wait for
+    them, and the same command goes on from there.
+
     Raises:
         HarnessError: when a file cannot be written.
     """
     with alone_in(folder):
         saved = save_run(run, folder)
-        write_reports(saved, folder, strict=strict)
+        if saved.interrupted:
+            _remove_reports(folder)
+        else:
+            write_reports(saved, folder, strict=strict)
     return saved
+
+
+def _remove_reports(folder: Path) -> None:
+    """Removes the reports of an earlier run, which tell of another one than ``run.json``."""
+    for name in (PAGE, *REPORTS, *TABLES):
+        (folder / name).unlink(missing_ok=True)
+    remove_stale(folder, ())
+    _remove_stale(folder / FOLDER, ())
 
 
 def write_curves(run: Run, curves: Mapping[int, Curves], folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,8 @@ from harness.engine.store import Store
 from .conftest import alive, eventually, half_written
 
 OUTCOMES = 6
+INTERRUPTED = 6.0
+"""Seconds. Two on a machine that has nothing else to do."""
 
 
 def records(place: Path) -> list[Path]:
@@ -61,19 +64,31 @@ def test_no_worker_outlives_a_run_that_was_killed_and_nothing_is_half_written(ki
 def interrupted(place, killed, hanging):
     """The next run, interrupted as a terminal does it: the whole group gets the signal."""
     process, workers = hanging()
+    (place / "reports" / "latest").mkdir(exist_ok=True)
+    (place / "reports" / "latest" / "report.html").write_text("of an earlier run")
+    began = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=30)
-    return process.returncode, error, eventually(lambda: not alive(workers), seconds=10)
+    output, error = process.communicate(timeout=30)
+    took = time.monotonic() - began
+    return process.returncode, error, eventually(lambda: not alive(workers), seconds=10), output, took
 
 
 def test_an_interrupt_ends_it_with_130_and_keeps_what_was_finished(place, interrupted):
-    status, error, ended = interrupted
+    status, error, ended, _, _ = interrupted
     assert (status, error, ended) == (130, "", True)
     run = load_run(place / "reports" / "latest")
     assert run.interrupted
     assert len(run.cases) == 2
     # What the killed run had finished was not done twice.
     assert {outcome.from_store for record in run.cases for outcome in record.outcomes} == {True}
+
+
+def test_an_interrupt_takes_no_time_and_says_how_to_go_on(place, interrupted):
+    _, _, _, output, took = interrupted
+    assert took < INTERRUPTED
+    assert "the same command goes on from there" in output
+    assert f"report: {Path('reports', 'latest', 'run.json')}" in output
+    assert not (place / "reports" / "latest" / "report.html").exists(), "it was of an earlier run"
 
 
 @pytest.fixture(scope="module")
