@@ -32,7 +32,7 @@ def because(comparison: Comparison) -> str:
         return ""
     if is_unexplained(comparison):
         return f"unexplained: {reason_of(comparison)}"
-    return f"because: {mean_causes([comparison])}{_sampled(comparison)}"
+    return f"because: {mean_causes([comparison])}{_sampled(comparison)}{_earlier(comparison)}"
 
 
 def _sampled(comparison: Comparison) -> str:
@@ -42,6 +42,15 @@ def _sampled(comparison: Comparison) -> str:
         return ""
     error = max(one.get("error", 0.0) for one in bridge["settings"].values())
     return f" (out of {bridge['sampled']} orders, standard errors of at most {100 * error:.2g} %)"
+
+
+def _earlier(comparison: Comparison) -> str:
+    """Where the causes of a training are not those of its end and of all of its seeds."""
+    bridge = comparison.metrics.get("bridge", {})
+    step, steps, seeds = (bridge.get(name, 0) for name in ("step", "of_steps", "seeds"))
+    told = [f"after {step:,} of {steps:,} steps"] if step < steps else []
+    told += [f"of the first of {seeds:,} seeds"] if seeds > 1 else []
+    return f" ({', '.join(told)})" if told else ""
 
 
 def mean_causes(comparisons: Sequence[Comparison]) -> str:
