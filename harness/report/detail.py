@@ -18,7 +18,7 @@ from harness.report.losses import losses_of, nonfinite_text
 from harness.report.pictures import Pictures, as_json
 from harness.report.proposed import settings_text
 from harness.report.settings import data_text, model_text, setting_names, setting_text, training_text, used
-from harness.report.text import cleaned
+from harness.report.text import printable
 from harness.report.waterfall import waterfall
 from harness.vocabulary import Comparison, Outcome, Verdict
 
@@ -105,13 +105,18 @@ def _proposal(comparison: Comparison) -> dict[str, Any] | None:
 
 def island(value: Any) -> str:
     """JSON for the inside of a ``<script>`` element: no character in it means anything to HTML."""
-    text = json.dumps(_rounded(cleaned(value)), separators=(",", ":"), allow_nan=False)
+    text = json.dumps(_shown(value), separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _rounded(value: Any) -> Any:
+def _shown(value: Any) -> Any:
+    """A JSON value with every text in it, keys too, made printable, and every number short."""
+    if isinstance(value, str):
+        return printable(value)
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}")
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, Mapping):
-        return {name: _rounded(one) for name, one in value.items()}
-    return [_rounded(one) for one in value] if isinstance(value, list) else value
+        return {printable(name): _shown(one) for name, one in value.items()}
+    return [_shown(one) for one in value] if isinstance(value, (list, tuple)) else value
