@@ -13,7 +13,7 @@ from harness.bench.rows import Row
 from harness.bench.simulated import STEP, Stages, read_stages
 from harness.engine.describe import describe_subjects
 from harness.engine.parcel import Answer, Parcel, pack
-from harness.engine.plan import Task, outcome_tasks, preparation_tasks, problem_of
+from harness.engine.plan import Task, outcome_tasks, preparation_tasks, problems_of
 from harness.engine.schedule import Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.workers import Workers
@@ -90,7 +90,7 @@ def _weighed(folder: Path, workers: Workers) -> Iterator[Row]:
         return store.path_of(digest).stat().st_size / _KILOBYTE
 
     records = {(one.task.kind, one.task.key): one.record for one in done(preparation_tasks(cases, store.root))}
-    problems = {case.id: problem_of(case, records) for case in cases}
+    problems = problems_of(cases, records, given={})
     subjects = describe_subjects(dict.fromkeys(name for case in cases for name in case.subjects))
     computed = done(outcome_tasks(cases, problems, subjects, store.root))
     sent = [_parcel(one.task, store).size / _KILOBYTE for one in computed]

@@ -48,11 +48,11 @@ def preparation_tasks(cases: Iterable[Case], store: Path, *, given: Container[st
         store: folder of the store.
         given: ids of the cases whose weights lie there already.
     """
-    tasks = {}
+    tasks, keys = {}, _Keys()
     for case in cases:
         for kind, key, function in (
-            ("weights", fingerprint.weights_key(case), prepare_weights),
-            ("batch", fingerprint.batch_key(case), prepare_batch),
+            ("weights", keys.weights(case), prepare_weights),
+            ("batch", keys.batch(case), prepare_batch),
         ):
             if kind == "weights" and case.id in given:
                 continue
@@ -60,13 +60,44 @@ def preparation_tasks(cases: Iterable[Case], store: Path, *, given: Container[st
     return list(tasks.values())
 
 
-def problem_of(
-    case: Case, records: Mapping[tuple[str, str], Mapping[str, Any]], *, weights: str | None = None
-) -> Problem:
-    """The problem of a case, from the records of the preparation tasks by kind and key, or with these weights."""
-    batch = records["batch", fingerprint.batch_key(case)]
-    own = weights or records["weights", fingerprint.weights_key(case)]["arrays"]
-    return Problem(own, batch["arrays"], batch["classes"])
+def problems_of(
+    cases: Iterable[Case], records: Mapping[tuple[str, str], Mapping[str, Any]], *, given: Mapping[str, str]
+) -> dict[str, Problem]:
+    """The problem of each case, by case id.
+
+    Args:
+        cases: all of them.
+        records: of the preparation tasks, by kind and key.
+        given: hashes of the weights of those cases that have them from elsewhere, by case id.
+    """
+    problems, keys = {}, _Keys()
+    for case in cases:
+        batch = records["batch", keys.batch(case)]
+        own = given.get(case.id) or records["weights", keys.weights(case)]["arrays"]
+        problems[case.id] = Problem(own, batch["arrays"], batch["classes"])
+    return problems
+
+
+class _Keys:
+    """Keys of what is prepared for cases. Sections of a scenario that its cases share are looked at once.
+
+    A section is known by its identity, so cases must outlive this object.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], str] = {}
+
+    def weights(self, case: Case) -> str:
+        place = ("weights", id(case.model), id(case.data), id(case.training), case.kind)
+        if place not in self._known:
+            self._known[place] = fingerprint.weights_key(case)
+        return self._known[place]
+
+    def batch(self, case: Case) -> str:
+        place = ("batch", id(case.data), id(case.training), case.attack.get("dtype"))
+        if place not in self._known:
+            self._known[place] = fingerprint.batch_key(case)
+        return self._known[place]
 
 
 def outcome_tasks(

@@ -26,7 +26,7 @@ from harness.engine.events import (
     Progressed,
 )
 from harness.engine.judged import get_judged, judged_keys, keep_judged
-from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problem_of
+from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problems_of
 from harness.engine.record import CaseRecord, Run, outcome_of, take_weights
 from harness.engine.schedule import Ahead, Begun, Done, run_tasks
 from harness.engine.store import Store
@@ -170,7 +170,7 @@ def _prepare(
         yield ProblemReady(done.task.case)
     if failures:
         raise HarnessError("\n".join(failures))
-    return {case.id: problem_of(case, records, weights=given.get(case.id)) for case in cases}
+    return problems_of(cases, records, given=given)
 
 
 def _warm_up(cases: Sequence[Case], subjects: Mapping[str, Mapping[str, Any]], workers: Pool, options: Options) -> None:
