@@ -7,6 +7,7 @@ comes back is put into the store of the starting process. Dask sends a task of a
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import queue
 import sys
@@ -21,8 +22,9 @@ from typing import Any
 
 from harness.engine import fingerprint, remote
 from harness.engine.cluster_entry import agree, connect
-from harness.engine.parcel import Answer, ClusterError, FailedThereError, Parcel, pack
+from harness.engine.parcel import Answer, ClusterError, FailedThereError, Parcel, pack, sources_hash
 from harness.engine.store import Store, has_content, write_atomically
+from harness.subjects.own_source import describe
 from harness.subjects.protocol import Environment
 from harness.vocabulary import HarnessError
 
@@ -75,6 +77,7 @@ class Cluster:
         self.address, self._store = address, store
         self._client = connect(address)
         self._open: dict[str, tuple[_Order, Any]] = {}
+        self._own: dict[str, str] = {}
         self._sent: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -103,13 +106,25 @@ class Cluster:
         future.set_running_or_notify_cancel()
         try:
             parcel = pack(
-                environment, function, arguments, root=self._store.root, versions=self._versions, timeout=timeout
+                environment,
+                function,
+                arguments,
+                root=self._store.root,
+                versions=self._versions,
+                timeout=timeout,
+                own=self._own,
             )
         except HarnessError as error:
             future.set_exception(error)
         else:
+            if function is describe:  # one worker says what the user's own subject is; the others must have the same
+                future.add_done_callback(functools.partial(self._note_own, arguments[0]))
             self._send(_Order(parcel, future))
         return future
+
+    def _note_own(self, name: str, described: Future) -> None:
+        if described.exception() is None:
+            self._own[name] = sources_hash(described.result())
 
     def warm_up(self, environment: Environment, *, workers: int, timeout: float) -> None:
         """Nothing: workers that are there for several runs have their frameworks loaded from the second task on."""

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from harness.engine import fingerprint
 from harness.subjects.protocol import Environment
-from harness.vocabulary import Case, HarnessError
+from harness.vocabulary import Case, HarnessError, content_hash
 
 _DIGEST = re.compile(rb"\x8c@([0-9a-f]{64})")
 """A text of 64 hexadecimal digits as ``pickle`` writes it: the mark of a short text, its length, and the digits."""
@@ -53,7 +53,8 @@ class Parcel:
         timeout: seconds that the task may take.
         arrays: hashes of the arrays that it may need.
         files: hash of each file that its case names, by the path that the case has.
-        code: hash of each function of a user's that its case names, by name; it has to lie there already.
+        code: hash of each model factory that its case names, by name; it has to lie there already.
+        own: hash of the sources of each of the user's subjects among its arguments, by name; the same holds for them.
         content: the bytes of arrays and files that the receiver said it lacks, by hash.
     """
 
@@ -63,6 +64,7 @@ class Parcel:
     arrays: tuple[str, ...]
     files: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
     content: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
@@ -106,6 +108,7 @@ def pack(
     root: Path,
     versions: str,
     timeout: float,
+    own: Mapping[str, str],
 ) -> Parcel:
     """A task as a parcel.
 
@@ -116,6 +119,7 @@ def pack(
         root: folder of the store.
         versions: hash of what must be the same here and there.
         timeout: seconds that the task may take.
+        own: hashes of the sources of the user's subjects that are known, by name.
 
     Raises:
         HarnessError: a file that a case names cannot be read.
@@ -133,6 +137,7 @@ def pack(
         tuple(digests_in(call)),
         files,
         {factory: fingerprint.factory_hash(factory) for factory in factories},
+        {one: own[one] for one in given if isinstance(one, str) and one in own},
     )
 
 
@@ -149,6 +154,11 @@ def unpack(
     environment, function, packed = pickle.loads(parcel.call)
     places = {path: str(place_of(digest, path)) for path, digest in parcel.files.items()}
     return environment, function, [root if isinstance(one, Root) else _moved(one, places) for one in packed]
+
+
+def sources_hash(described: Mapping[str, Any]) -> str:
+    """Hash of what a user's subject is made of, from what ``harness.subjects.own_source.describe`` returns."""
+    return content_hash([described["version"], described["sources"]])
 
 
 def digests_in(pickled: bytes) -> list[str]:

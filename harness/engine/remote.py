@@ -13,7 +13,7 @@ import multiprocessing
 import pickle
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import util
@@ -22,12 +22,14 @@ from typing import Any
 
 from harness.engine import fingerprint
 from harness.engine.describe import describe_subjects
-from harness.engine.parcel import Answer, Parcel, digests_in, unpack
-from harness.engine.schedule import result_of
+from harness.engine.parcel import Answer, Parcel, digests_in, sources_hash, unpack
+from harness.engine.schedule import Result, result_of
 from harness.engine.shards import code_of_the_harness
 from harness.engine.store import CannotWriteError, Store, has_content, write_atomically
 from harness.engine.workers import Workers, share_of_memory
 from harness.subjects.environments import TENSORFLOW_1, TENSORFLOW_2
+from harness.subjects.own_source import describe
+from harness.subjects.protocol import Environment
 from harness.vocabulary import SUBJECTS, content_hash
 
 MACHINE = ("platform", "processor")
@@ -93,6 +95,7 @@ class Place:
         self._workers = Workers(memory=memory)
         self._kept: OrderedDict[str, tuple[Path, int]] = OrderedDict()
         self._used: Counter[str] = Counter()
+        self._own: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def keep(self, parcel: Parcel) -> None:
@@ -136,19 +139,29 @@ class Place:
         environment, function, arguments = unpack(parcel, root=self.store.root, place_of=self.place_of)
         environment = _HERE.get(environment.name, environment)
 
+        for name, sources in parcel.own.items():
+            if name not in self._own:
+                described = self._result(environment, describe, [name], parcel.timeout)
+                self._own[name] = described.reason if described.failure else sources_hash(described.record)
+            if self._own[name] != sources:
+                reason = f"{name} is another one on worker {address}. Install the same on every worker"
+                return Answer(address, failure="error", reason=reason)
+        result = self._result(environment, function, arguments, parcel.timeout)
+        if result.failure:
+            return Answer(address, failure=result.failure, reason=result.reason)
+        return Answer(address, record=result.record, content=self._contents(result.record, parcel))
+
+    def _result(
+        self, environment: Environment, function: Callable[..., Any], arguments: Sequence[Any], timeout: float
+    ) -> Result:
         def once() -> Future:
             with self._lock:
-                return self._workers.submit(
-                    environment, function, *arguments, workers=self._threads, timeout=parcel.timeout
-                )
+                return self._workers.submit(environment, function, *arguments, workers=self._threads, timeout=timeout)
 
         future = _awaited(once())
         if isinstance(future.exception(), BrokenProcessPool):  # a process died that had no task; this one was not begun
             future = _awaited(once())
-        result = result_of(future, self._workers, parcel.timeout)
-        if result.failure:
-            return Answer(address, failure=result.failure, reason=result.reason)
-        return Answer(address, record=result.record, content=self._contents(result.record, parcel))
+        return result_of(future, self._workers, timeout)
 
     def close(self) -> None:
         """Ends the processes."""

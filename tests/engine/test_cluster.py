@@ -22,6 +22,7 @@ from harness.engine.parcel import ClusterError, FailedThereError
 from harness.engine.prepare import prepare_batch
 from harness.engine.run import Options, complete, execute
 from harness.engine.store import Store
+from harness.subjects.own_source import describe
 from harness.subjects.protocol import Environment
 from harness.vocabulary import HarnessError
 
@@ -42,17 +43,17 @@ class Dask:
         assert eventually(lambda: re.search(rb"Scheduler at:\s*tcp://127\.0\.0\.1:\d+", log.read_bytes()))
         self.address = re.findall(r"tcp://127\.0\.0\.1:\d+", log.read_text())[0]
 
-    def worker(self, *, code: Path = CHECKOUT) -> psutil.Popen:
-        return self._start("worker", self.address, "--nthreads", "1", code=code)
+    def worker(self, *code: Path) -> psutil.Popen:
+        return self._start("worker", self.address, "--nthreads", "1", code=code or (CHECKOUT,))
 
-    def _start(self, *arguments: str, code: Path = CHECKOUT) -> psutil.Popen:
+    def _start(self, *arguments: str, code: tuple[Path, ...] = (CHECKOUT,)) -> psutil.Popen:
         place = self._folder / str(len(self._started))
         place.mkdir()
         with (place / "log").open("wb") as log:
             process = psutil.Popen(
                 [sys.executable, "-m", "dask", *arguments, "--no-dashboard"],
                 cwd=place,
-                env={**os.environ, "PYTHONPATH": str(code)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, code))},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -156,6 +157,37 @@ def test_an_array_goes_to_a_worker_once(connected, monkeypatch):
     assert sent == {digest: 1}
 
 
+OWN = """
+from __future__ import annotations
+
+def fgm(model_fn, x, eps, norm, y=None):
+    return x{sign}eps
+"""
+
+
+def test_a_subject_of_the_users_must_be_the_same_on_every_worker(dask, tmp_path):
+    """It has to be installed there: code does not travel."""
+    for name, sign in (("one", "+"), ("other", "-")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "my_attacks.py").write_text(OWN.format(sign=sign))
+        dask.worker(CHECKOUT, tmp_path / name)
+    pool = Cluster(dask.address, Store(tmp_path / "store"))
+    try:
+        assert eventually(lambda: pool.window(1) == 4)
+        name = "my_attacks:fgm"
+        described = pool.submit(PLAIN, describe, name, workers=1, timeout=60.0).result(60)
+        assert set(described["sources"]) == {"my_attacks"}
+        reasons = set()
+        for future in [pool.submit(PLAIN, max, name, "", workers=1, timeout=60.0) for _ in range(20)]:
+            try:
+                reasons.add(future.result(60))
+            except FailedThereError as failed:
+                reasons.add(re.sub(r"tcp://[\d.]+:\d+", "ADDRESS", failed.reason))
+        assert reasons == {name, f"{name} is another one on worker ADDRESS. Install the same on every worker"}
+    finally:
+        pool.close()
+
+
 def test_a_scheduler_that_is_not_there_or_has_no_workers_is_refused(dask, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster_entry, "PATIENCE", 0.5)
     for address, words in (
@@ -172,7 +204,7 @@ def test_a_worker_with_another_harness_is_refused(dask, tmp_path):
     shutil.copytree(CHECKOUT / "harness", tmp_path / "other" / "harness", ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "other" / "harness" / "reference" / "geometry.py").open("a") as changed:
         changed.write("\n")
-    dask.worker(code=tmp_path / "other")
+    dask.worker(tmp_path / "other")
     with pytest.raises(HarnessError, match=r"not be comparable.*\n.*tcp://.*: code of the harness is \w+; here it is"):
         Cluster(dask.address, Store(tmp_path / "store"))
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 from harness.engine.plan import Task
@@ -65,3 +66,41 @@ def test_workers_are_shared_out_by_the_tasks_and_every_environment_has_one():
     assert worker_limits({"plain": 5, "other": 1}, 4) == {"plain": 3, "other": 1}
     assert worker_limits({"plain": 99, "other": 1}, 2) == {"plain": 2, "other": 1}
     assert worker_limits({}, 2) == {}
+
+
+class Instant(Workers):
+    """Returns at once, and knows how much it was given before that was taken back."""
+
+    def __init__(self):
+        super().__init__()
+        self.most, self._waiting = 0, []
+
+    def submit(self, environment, function, *arguments, workers, timeout):
+        self._waiting.append(future := Future())
+        self.most = max(self.most, len(self._waiting))
+        if len(self._waiting) == JOBS:
+            for one in self._waiting:
+                one.set_result({"arrays": ""})
+            self._waiting.clear()
+        return future
+
+
+class Forgetful(Store):
+    def get_record(self, kind, key, *, arrays="arrays"):
+        return None
+
+    def put_record(self, kind, key, record):
+        """Nothing: what is measured is the scheduling."""
+
+
+JOBS = 4
+
+
+def test_a_hundred_thousand_tasks_take_no_longer_each_and_are_handed_over_a_few_at_a_time(make_case, tmp_path):
+    case, instant = make_case(), Instant()
+    tasks = [Task("outcome", str(number), case, PLAIN, int, ()) for number in range(100_000)]
+    started = time.monotonic()
+    done = run_tasks(tasks, store=Forgetful(tmp_path), workers=instant, jobs=JOBS, timeout=60.0, fresh=False)
+    assert sorted(int(one.task.key) for one in done if isinstance(one, Done)) == list(range(len(tasks)))
+    assert time.monotonic() - started < 20  # about a second; with queues that are copied it is an hour
+    assert instant.most == JOBS
