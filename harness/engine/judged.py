@@ -14,7 +14,7 @@ from harness.engine.record import CaseRecord, arrays_of, comparison_of, outcome_
 from harness.engine.store import Store
 from harness.engine.work import Problem
 from harness.oracle.verdicts import Tolerance
-from harness.vocabulary import Case, content_hash, plain
+from harness.vocabulary import Case, content_hash
 
 KIND = "judged"
 """Of the records in the store."""
@@ -68,8 +68,8 @@ def keep_judged(store: Store, key: str, record: CaseRecord) -> None:
     """
     digests = dict.fromkeys(digest for outcome in record.outcomes for digest in arrays_of(outcome))
     body = {
-        "outcomes": [plain(replace(outcome, from_store=False)) for outcome in record.outcomes],
-        "comparisons": [plain(comparison) for comparison in record.comparisons],
+        "outcomes": [vars(replace(outcome, from_store=False)) for outcome in record.outcomes],
+        "comparisons": [vars(comparison) for comparison in record.comparisons],
         "stamps": {digest: store.stamp(digest) for digest in digests},
     }
     store.put_record(KIND, key, body)
