@@ -87,6 +87,7 @@ class Cluster:
             self._versions, machine = agree(self._client, address)
             fingerprint.computes_on(machine)  # keys are made here, and are part of what is computed there
         except BaseException:
+            # Whatever it is, nobody else can leave the cluster.
             self.close()
             raise
         self._slots = sum(self._client.nthreads().values())

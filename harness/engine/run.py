@@ -25,9 +25,10 @@ from harness.engine.events import (
     ProblemReady,
     Progressed,
 )
+from harness.engine.given import take_weights
 from harness.engine.judged import get_judged, judged_keys, keep_judged
 from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problems_of
-from harness.engine.record import CaseRecord, Run, outcome_of, take_weights
+from harness.engine.record import CaseRecord, Run, outcome_of
 from harness.engine.schedule import Ahead, Begun, Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.work import Problem
