@@ -18,7 +18,7 @@ from harness.explain.reduce_draft import Draft, scenario_text
 from harness.explain.searching.choices import CHOICES, never_drawn, universe
 from harness.explain.searching.findings import findings_in, without_numbers
 from harness.explain.searching.generator import coverage, scenarios
-from harness.explain.searching.kept import read_kept, write_finding
+from harness.explain.searching.kept import add_signature, read_kept, write_finding
 from harness.scenario.cases import read_cases
 from harness.scenario.paths import Permissions
 from harness.scenario.schema.settings import SETTINGS
@@ -146,8 +146,11 @@ def test_a_finding_is_kept_without_a_verdict_and_known_again(record, tmp_path):
     found = replace(found, sentence="of others\nexpect: [nothing]")
     (path,) = write_finding(found, Draft.of(record.case), tmp_path, origin="Found by a test")
     (kept,) = read_kept(tmp_path, Permissions())
-    assert (kept.path, kept.signature, kept.complaint) == (path, found.signature, "")
+    assert (kept.path, kept.signatures, kept.complaint) == (path, (found.signature,), "")
     assert kept.cases[0].expectations == {}
+    add_signature(replace(found, signature="another"), path)
+    (kept,) = read_kept(tmp_path, Permissions())
+    assert (set(kept.signatures), kept.complaint) == ({found.signature, "another"}, "")
     path.write_text(path.read_text().replace("norm: linf", "norm: l3"))
     (kept,) = read_kept(tmp_path, Permissions())
     assert "'l3' is not a norm" in kept.complaint

@@ -21,6 +21,9 @@ MATES: dict[str, dict[str, str]] = {
 """By kind: the library that a reimplementation follows there."""
 
 _FAILED = ("error", "timeout", "crash")
+_NOT_BUILT = "building the bridge failed"
+"""Begins the reason where no pair of a case has a bridge: took too long, too much memory, and the like."""
+
 _MET = ("EQUAL", "CLOSE", "DRAWN")
 _SETTINGS = ("norm", "dtype", "labels")
 
@@ -44,6 +47,13 @@ KNOWN = (
         "cleverhans-v3",
         re.compile(r"TypeError: Input 'y' of '\w+' Op has type float\d\d that does not match type float\d\d"),
         "3.1.0 has constants of float32 in its l2 and l1 steps and its clipping",
+    ),
+    Known(
+        "nsl",
+        re.compile(
+            r"InvalidArgumentError: cannot compute (Greater|Less)Equal as input #1\(zero-based\) was expected to be"
+        ),
+        "NSL compares a feature mask with 0.0 and 1.0 of float32, which TensorFlow refuses for one of float64",
     ),
     Known(
         "reference-nsl",
@@ -75,7 +85,8 @@ class Finding:
     @property
     def name(self) -> str:
         """Of its files: what, who, and the beginning of a hash of the signature."""
-        return "-".join([self.what, *self.who, content_hash(self.signature)[:8]])
+        who = (re.sub(r"[^A-Za-z0-9_.-]", ".", name) for name in self.who)
+        return "-".join([self.what, *who, content_hash(self.signature)[:8]])
 
 
 def findings_in(record: CaseRecord) -> list[Finding]:
@@ -137,7 +148,8 @@ def _unexplained(record: CaseRecord) -> list[Finding]:
         bridge: Mapping[str, Any] = one.metrics.get("bridge", {})
         ends: Mapping[str, Any] = bridge.get("ends", {})
         missed = tuple(name for name in (one.left, one.right) if name in ends and ends[name]["verdict"] not in _MET)
-        who = missed or (one.left, one.right)
+        failed = str(bridge.get("reason", "")).startswith(_NOT_BUILT)
+        who = missed or (() if failed else (one.left, one.right))
         reason = "does not meet" if missed else without_numbers(str(bridge.get("reason", "")))
         used = [_used(record, name) for name in who]
         sentence = f"{one.left} and {one.right}: {bridge.get('reason') or one.sentence}"

@@ -19,7 +19,7 @@ from harness.scenario.select import ENDINGS
 from harness.vocabulary import Case, Comparison, HarnessError
 
 _MARK = "# Finding: "
-"""Begins the line with the signature: the next search knows it again by it."""
+"""Begins a line with a signature: the next search knows it again by it."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Kept:
 
     Attributes:
         path: its scenario file.
-        signature: under which it was found; empty where a user has taken the line out.
+        signatures: under which it was found; none where a user has taken the lines out.
         cases: of the file.
         complaint: what is wrong with the file; empty if nothing is.
     """
 
     path: Path
-    signature: str
+    signatures: tuple[str, ...]
     cases: tuple[Case, ...]
     complaint: str = ""
 
@@ -45,13 +45,13 @@ def read_kept(folder: Path, permissions: Permissions) -> list[Kept]:
     for path in sorted(folder.glob("*")) if folder.is_dir() else []:
         if path.suffix not in ENDINGS or not path.is_file():
             continue
-        signature = ""
+        signatures: tuple[str, ...] = ()
         try:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            signature = next((line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)), "")
-            found.append(Kept(path, signature, tuple(read_cases(path, permissions))))
+            signatures = tuple(line.removeprefix(_MARK) for line in lines if line.startswith(_MARK))
+            found.append(Kept(path, signatures, tuple(read_cases(path, permissions))))
         except (HarnessError, OSError) as error:
-            found.append(Kept(path, signature, (), str(error)))
+            found.append(Kept(path, signatures, (), str(error)))
     return found
 
 
@@ -81,8 +81,8 @@ def write_finding(
     comments += textwrap.wrap(" ".join(_visible(finding.sentence).split()), 110)[:12]
     text = scenario_text(
         draft,
-        summary=f"Found by a search: {_SUMMARIES[finding.what].format(' and '.join(finding.who))}.",
-        comments=[*comments, f"Finding: {_visible(finding.signature)}"],
+        summary=f"Found by a search: {_SUMMARIES[finding.what].format(' and '.join(finding.who or finding.pair))}.",
+        comments=[*comments, _mark(finding).removeprefix("# ")],
         weights_file=weights.name,
         folder=folder,
     )
@@ -92,11 +92,24 @@ def write_finding(
     return [path, weights] if draft.weights else [path]
 
 
+def add_signature(finding: Finding, path: Path) -> None:
+    """Notes in the file of another finding that this one is the same.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
+    write_atomically(path, f"{_mark(finding)}\n{path.read_text(encoding='utf-8')}".encode())
+
+
+def _mark(finding: Finding) -> str:
+    return f"{_MARK}{_visible(finding.signature)}"
+
+
 _SUMMARIES = {
     "unexplained": "a divergence of {} that no cause explains",
     "failure": "{} fails",
     "reference": "{} do not do the same",
-    "harness": "a case that cannot be run{}",
+    "harness": "a case that cannot be run",
 }
 
 

@@ -20,7 +20,7 @@ from harness.explain.reduce_draft import Draft, scenario_text, subjects_of
 from harness.explain.reduce_trial import Trials
 from harness.explain.searching.findings import Finding, findings_in, harness_fails
 from harness.explain.searching.generator import VARIANTS, Generated, scenarios
-from harness.explain.searching.kept import read_kept, write_finding, write_reproduction
+from harness.explain.searching.kept import add_signature, read_kept, write_finding, write_reproduction
 from harness.scenario.cases import read_cases
 from harness.scenario.paths import Permissions
 from harness.vocabulary import Case, HarnessError
@@ -142,7 +142,7 @@ class _Search:
     def __init__(self, question: Question, options: Options, workers: Pool, folder: Path, listen: Listen):
         self._question, self._options, self._workers, self._folder = question, options, workers, folder
         self._listen, self._clock = listen, time.monotonic()
-        self._shapes: dict[tuple, str] = {}
+        self._shapes: dict[tuple, Path] = {}
         self.searched = Searched()
 
     @property
@@ -162,7 +162,7 @@ class _Search:
             for _, record, failed in self._run(kept.cases):
                 found += [failed] if failed else findings_in(record) if record else []
             self.searched.known.update(
-                dict.fromkeys(filter(None, [kept.signature, *(one.signature for one in found)]), 0)
+                dict.fromkeys(filter(None, [*kept.signatures, *(one.signature for one in found)]), 0)
             )
             shows = tuple(one.sentence for one in found)
             self.searched.replayed.append(Replayed(kept.path, shows))
@@ -191,7 +191,7 @@ class _Search:
         pace = len(self.searched.ran) / self.searched.running_seconds
         if pace * self._left < VARIANTS:
             return 0
-        return max(_FIRST_BATCH, min(_LARGEST_BATCH, int(pace * min(_BATCH_SECONDS, self._left))))
+        return min(int(pace * self._left), _LARGEST_BATCH, max(_FIRST_BATCH, int(pace * _BATCH_SECONDS)))
 
     def _batch(self, batch: Sequence[Generated]) -> list[tuple[Found, Draft, Case]]:
         """Runs scenarios. Returns what is new, each with the smallest scenario that shows it."""
@@ -274,7 +274,7 @@ class _Search:
         """Makes a finding small, and writes it with a reproduction, unless it comes to what was found already."""
         question, finding = self._question, found.finding
         reduction: Reduction | None = None
-        if finding.pair and self._left > 1:
+        if finding.pair and finding.who and self._left > 1:
             self._listen(f"{finding.name}: {_short(finding.sentence)}", self.searched)
             reduction = self._reduced(found, case)
         if reduction is not None:
@@ -282,12 +282,13 @@ class _Search:
             found.numbers = (reduction.first.numbers.total, reduction.last.numbers.total)
             # The settings that are left are those that matter.
             shape = (finding.what, finding.who, draft.kind, str(draft.attack), str(draft.training), str(draft.layers))
-            same = self._shapes.setdefault(shape, finding.name)
-            if same != finding.name:
-                found.note = f"made small it is {same}"
+            path = self._shapes.setdefault(shape, question.keep / f"{finding.name}.yaml")
+            if path.stem != finding.name:
+                add_signature(finding, path)
+                found.note = f"made small it is {path.stem}"
                 self._listen(f"{finding.name}: {found.note}", self.searched)
                 return
-        elif finding.pair:
+        elif finding.pair and finding.who:
             draft = replace(draft, subjects=subjects_of(finding.pair, draft.kind))
             found.note = found.note or "not made smaller: the time was over"
         files = write_finding(finding, draft, question.keep, origin=question.origin, reduction=reduction)
