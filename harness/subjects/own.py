@@ -2,6 +2,10 @@
 
 That of CleverHans 4.0's ``fast_gradient_method`` (kind perturbation), called as ``cleverhans-v4`` is; or that of
 ``nsl.keras.adversarial_loss`` (kinds loss and training), called in the training step of NSL's documentation.
+
+Its outcomes are stored under the hashes of its source files and the versions of what these import, see ``own_source``.
+A data file that it reads is no part of that, for nobody knows before the call which ones it will open: after such a
+file has changed, ``--fresh`` computes everything anew.
 """
 
 from __future__ import annotations
