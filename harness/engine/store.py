@@ -48,6 +48,7 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
         Path(temporary).chmod(0o644)
         os.replace(temporary, path)  # noqa: PTH105  (as atomic as the system can)
     except BaseException as error:
+        # Whatever ended the writing, an interrupt or the parts themselves: nothing half-written stays.
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         if not isinstance(error, OSError):
