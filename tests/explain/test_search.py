@@ -197,7 +197,8 @@ def test_a_defect_is_found_made_small_kept_and_replayed(search, tmp_path):
     attacks.write_text(attacks.read_text().replace("eps * 1.01", "eps"))
     done, figures = search("--minutes", "0.4", "--keep", "kept")
     assert done.returncode == 0, done.stdout
-    assert [one["shows"] for one in figures["replayed"]] == [[]] * len(found)
+    assert figures["replayed"]
+    assert not any(one["shows"] for one in figures["replayed"])
 
 
 @pytest.mark.long
