@@ -56,11 +56,24 @@ class _Order:
     sendings: int = 0
 
 
+@dataclass
+class Traffic:
+    """What has travelled: messages there, with those that brought what a worker lacked, and bytes both ways.
+
+    The bytes are those of the parcels and answers, pickled; Dask adds about a kilobyte to each message.
+    """
+
+    messages: int = 0
+    sent: int = 0
+    received: int = 0
+
+
 class Cluster:
     """Workers of a Dask cluster, as ``harness.engine.workers.Pool``; their processes are what they are at home.
 
     Attributes:
         address: of the scheduler.
+        traffic: through it so far.
     """
 
     def __init__(self, address: str, store: Store):
@@ -75,6 +88,7 @@ class Cluster:
                 versions than this process.
         """
         self.address, self._store = address, store
+        self.traffic = Traffic()
         self._client = connect(address)
         self._open: dict[str, tuple[_Order, Any]] = {}
         self._own: dict[str, str] = {}
@@ -180,6 +194,8 @@ class Cluster:
                 allow_other_workers=bool(to), priority=order.sendings,
             )  # fmt: skip
             self._open[name] = order, sent
+            self.traffic.messages += 1
+            self.traffic.sent += order.parcel.size
         sent.add_done_callback(self._finished.put)
 
     def _collect(self) -> None:
@@ -207,6 +223,7 @@ class Cluster:
         try:
             answer = answer or sent.result()
             assert isinstance(answer, Answer)
+            self.traffic.received += answer.size
             if answer.refused:
                 raise ClusterError(f"worker {answer.worker} of the cluster cannot go on: {answer.refused}")
             if answer.lacks:

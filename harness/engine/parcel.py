@@ -69,8 +69,8 @@ class Parcel:
 
     @property
     def size(self) -> int:
-        """Bytes on the wire, but for what Dask adds."""
-        return len(pickle.dumps(self))
+        """Bytes of it pickled."""
+        return len(pickle.dumps(replace(self, content={}))) + sum(map(len, self.content.values()))
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Answer:
 
     @property
     def size(self) -> int:
-        """Bytes on the wire, but for what Dask adds."""
-        return len(pickle.dumps(self))
+        """Bytes of it pickled."""
+        return len(pickle.dumps(replace(self, content={}))) + sum(map(len, self.content.values()))
 
 
 def pack(

@@ -150,11 +150,13 @@ def test_an_array_goes_to_a_worker_once(connected, monkeypatch):
 
     pool, store = connected
     digest = store.put_arrays({"large": np.zeros(1000)})
-    sent, content = Counter(), Cluster._content
+    sent, content, before = Counter(), Cluster._content, pool.traffic.sent
     monkeypatch.setattr(Cluster, "_content", lambda self, one, parcel: sent.update([one]) or content(self, one, parcel))
     futures = [pool.submit(PLAIN, max, digest, str(number), workers=1, timeout=60.0) for number in range(6)]
     assert [future.result(60) for future in futures] == [max(digest, str(number)) for number in range(6)]
     assert sent == {digest: 1}
+    assert pool.traffic.sent - before > 8000
+    assert pool.traffic.received > 0
 
 
 OWN = """
@@ -198,6 +200,12 @@ def test_a_scheduler_that_is_not_there_or_has_no_workers_is_refused(dask, tmp_pa
     ):
         with pytest.raises(HarnessError, match=words):
             Cluster(address, Store(tmp_path))
+
+
+def test_without_dask_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(HarnessError, match=r"pip install 'adversarial-harness\[cluster\]'"):
+        Options(store=tmp_path, scheduler="tcp://127.0.0.1:8786").start_workers()
 
 
 def test_a_worker_with_another_harness_is_refused(dask, tmp_path):
