@@ -75,6 +75,19 @@ def test_what_was_judged_to_be_no_divergence_has_no_waterfall(explained):
     assert waterfall(replace(comparison, metrics={})) is None
 
 
+def test_of_a_training_it_also_says_when_it_was_measured_and_how_well_the_models_do(explained):
+    _, comparison = between(explained, "own-labels")
+    bridge = comparison.metrics["bridge"]
+    code = next(iter(bridge["settings"]))
+    settings = {code: {**bridge["settings"][code], "accuracy": {"clean": -0.07, "0.1": -0.15}}}
+    training = {"step": 37, "of_steps": 40, "seeds": 3, "accuracy": {"clean": [0.66, 0.59], "0.1": [0.3, 0.15]}}
+    metrics = {**comparison.metrics, "bridge": {**bridge, **training, "settings": settings}}
+    found = waterfall(replace(comparison, metrics=metrics))
+    assert found["bars"][0]["accuracy"] == {"clean accuracy": -0.07, "accuracy at epsilon 0.1": -0.15}
+    assert [found[name] for name in ("step", "steps", "seeds")] == [37, 40, 3]
+    assert found["accuracies"][1] == ["accuracy at epsilon 0.1", 0.3, 0.15]
+
+
 def test_the_pictures_lead_from_what_one_library_returned_to_what_the_other_did(explained):
     record, comparison = between(explained, "own-defaults")
     pictures = comparison.metrics["bridge"]["pictures"]

@@ -34,10 +34,12 @@ const falls = (comparison) => {
   const ends = bars.map((one) => one.start + 100 * one.share);
   const low = Math.min(0, ...ends), high = Math.max(100, ...ends);
   const names = [...new Set(bars.flatMap(({ far }) => Object.keys(far)))];
+  const conditions = [...new Set(bars.flatMap((one) => Object.keys(one.accuracy)))];
   const after = [...new Set(bars.flatMap((one) => Object.keys(one.after)))];
   const heads = [{ text: "Setting" }, { text: left }, { text: right }, { text: `From ${left} to ${right}` },
     { text: "Share", hint: "of what lies between the two", number: true },
     ...names.map((name) => ({ text: AWAY[name] ?? capital(name.replaceAll("_", " ")), hint: AWAY_HINTS[name], number: true })),
+    ...conditions.map((name) => ({ text: capital(name), hint: "what the setting changes, in percentage points, by Shapley value", number: true })),
     { text: "Alone", hint: "whether the one change makes the divergence, or removes it" },
     ...after.map((name) => ({ text: `Then ${AWAY[name]?.toLowerCase() ?? name.replaceAll("_", " ")}`,
       hint: `from ${left}, with this change and those above`, number: true }))];
@@ -45,12 +47,13 @@ const falls = (comparison) => {
     make("th", { scope: "row", title: one.title }, one.code), value(one.values[0]), value(one.values[1]),
     make("td", { class: "falling" }, bar(low, high, one, { first: !place, last: place + 1 === bars.length })),
     number(share(one)), names.map((name) => number(one.far[name] === undefined ? "" : measured(name, one.far[name]))),
+    conditions.map((name) => number(one.accuracy[name] === undefined ? "" : points(100 * one.accuracy[name]))),
     make("td", {}, alone(one)),
     after.map((name) => number(one.after[name] === undefined ? "" : measured(name, one.after[name])))));
   return table(`From ${left} to ${right}, setting by setting`, heads, rows);
 };
 
-const said = (settings) => settings.map(({ code, values }) => `${code} (${values.join(", ")})`).join("; ");
+const said = (settings) => settings.map(({ code, values }) => `${code} (${values.join(" against ")})`).join("; ");
 
 const AGREE = ["EQUAL", "CLOSE"];
 
@@ -64,12 +67,20 @@ const proposed = ({ proposal }) => {
       remaining.map((code) => make("li", {}, make("b", {}, code), `: nothing that a user can set changes it; in code of one's own, not run: ${ways[code]}`))));
 };
 
+// Of a training: where it was measured, and how well both models do there.
+const measuredAt = ({ left, right, waterfall: { step, steps, seeds, accuracies } }) => {
+  if (!step) return [];
+  const models = accuracies.map(([name, ...both]) => `${name}: ${left} ${percent(both[0])}, ${right} ${percent(both[1])}`).join("; ");
+  return make("p", { class: "hint" }, `Measured after step ${figure(step)} of ${figure(steps)}${seeds > 1 ? `, first of ${figure(seeds)} seeds` : ""}. `,
+    models && `There, ${models}`);
+};
+
 const bridge = (one, comparison, open) => {
   const { left, right, waterfall } = comparison;
   const causes = waterfall.bars.map(({ code, share: part }) => `${code} ${figure(100 * part, 2)} %`).join(", ");
   const inner = [
     waterfall.reason ? make("p", { class: "sentence" }, make("b", { class: "bad" }, "unexplained"), `: ${waterfall.reason}`) : [],
-    waterfall.bars.length ? falls(comparison) : [],
+    waterfall.bars.length ? falls(comparison) : [], measuredAt(comparison),
     waterfall.idle.length ? make("p", { class: "hint" }, `Different, and without effect here: ${said(waterfall.idle)}`) : [],
     waterfall.differing.length ? make("p", { class: "hint" }, `Different: ${said(waterfall.differing)}`) : [],
     waterfall.ends.length ? make("p", { class: "hint" }, "The reimplementation under the settings of ",
