@@ -176,7 +176,7 @@ def search(tmp_path):
 
 @pytest.mark.long
 def test_a_defect_is_found_made_small_kept_and_replayed(search, tmp_path):
-    done, figures = search("--minutes", "0.7", "--keep", "kept")
+    done, figures = search("--minutes", "1.5", "--keep", "kept")
     assert done.returncode == 1, done.stderr
     assert sum(figures["verdicts"][f"{TOO_FAR}|cleverhans-v4"].values()) == figures["cases"] > 0
     found = [one for one in figures["found"] if one["what"] == "unexplained"]
@@ -188,14 +188,14 @@ def test_a_defect_is_found_made_small_kept_and_replayed(search, tmp_path):
     ran = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 1, ran.stderr
 
-    done, figures = search("--minutes", "0.4", "--keep", "kept")
+    done, figures = search("--minutes", "0.5", "--keep", "kept")
     assert done.returncode == 1, done.stderr
     assert all(one["shows"] for one in figures["replayed"])
     assert not {one["signature"] for one in figures["found"]} & {one["signature"] for one in found}
 
     attacks = tmp_path / "own_attacks.py"
     attacks.write_text(attacks.read_text().replace("eps * 1.01", "eps"))
-    done, figures = search("--minutes", "0.4", "--keep", "kept")
+    done, figures = search("--minutes", "0.5", "--keep", "kept")
     assert done.returncode == 0, done.stdout
     assert figures["replayed"]
     assert not any(one["shows"] for one in figures["replayed"])
