@@ -211,7 +211,8 @@ class Lines:
             self._prepared = True
             self._say(f"prepared {count(tally.problems, 'problem')}", tally)
         share = tally.outcomes_done / tally.outcomes if tally.outcomes else 0.0
-        if share - self._said >= _LINE_EVERY or (share == 1.0 and self._said < 1.0):
+        judged = share < 1.0 or tally.cases_done >= tally.cases  # the last outcome comes before the verdict on its case
+        if judged and (share - self._said >= _LINE_EVERY or (share == 1.0 and self._said < 1.0)):
             self._said = share
             self._say(f"{tally.in_words()} ({share:.0%})", tally)
             self._say_worst(tally)

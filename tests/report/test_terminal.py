@@ -111,7 +111,7 @@ def test_a_log_of_a_long_run_has_about_ten_lines_of_progress(run, find):
     record = find("alike")
     console = plain()
     with TerminalListener(console) as listener:
-        listener.handle(Planned(0, 3000, 1000))
+        listener.handle(Planned(0, 3000, 0))
         for _ in range(1000):
             for outcome in record.outcomes:
                 listener.handle(OutcomeReady(record.case, replace(outcome, from_store=True)))
