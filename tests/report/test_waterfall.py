@@ -50,9 +50,21 @@ def between(run, case):
     return record, record.comparisons[0]
 
 
+def drawn(comparison):
+    found = waterfall(comparison)
+    assert found is not None
+    return found
+
+
+def film_of(strips):
+    film = strips.of(*PAIR)
+    assert film is not None
+    return film
+
+
 def test_each_setting_begins_where_the_one_before_ends_and_the_last_at_the_other_side(explained):
     _, comparison = between(explained, "own-defaults")
-    found = waterfall(comparison)
+    found = drawn(comparison)
     bars = found["bars"]
     assert [one["code"] for one in bars][:2] == ["epsilon", "norm"]
     assert bars[0]["values"] == ["0.001", "0.3"]
@@ -82,7 +94,7 @@ def test_of_a_training_it_also_says_when_it_was_measured_and_how_well_the_models
     settings = {code: {**bridge["settings"][code], "accuracy": {"clean": -0.07, "0.1": -0.15}}}
     training = {"step": 37, "of_steps": 40, "seeds": 3, "accuracy": {"clean": [0.66, 0.59], "0.1": [0.3, 0.15]}}
     metrics = {**comparison.metrics, "bridge": {**bridge, **training, "settings": settings}}
-    found = waterfall(replace(comparison, metrics=metrics))
+    found = drawn(replace(comparison, metrics=metrics))
     assert found["bars"][0]["accuracy"] == {"clean accuracy": -0.07, "accuracy at epsilon 0.1": -0.15}
     assert [found[name] for name in ("step", "steps", "seeds")] == [37, 40, 3]
     assert found["accuracies"][1] == ["accuracy at epsilon 0.1", 0.3, 0.15]
@@ -107,7 +119,7 @@ def test_the_pictures_lead_from_what_one_library_returned_to_what_the_other_did(
 def test_a_filmstrip_shows_them(explained):
     record, comparison = between(explained, "own-defaults")
     strips = Filmstrips(explained, record)
-    film = strips.of(*PAIR)
+    film = film_of(strips)
     (strip,) = [strips.strips[place] for place in film["strips"]]
     width, height = decoded(strip["image"]).size
     assert (width, height) == (8 * (1 + len(film["codes"])), 2 * 8)
@@ -171,16 +183,16 @@ class TestInABrowser:
     pytestmark = IN_A_BROWSER
 
     def test_the_waterfall_is_drawn_and_can_be_read(self, page, explained):
-        found = waterfall(between(explained, "own-defaults")[1])
+        found = drawn(between(explained, "own-defaults")[1])
         bridge = opened(page, 0).find_element(By.CSS_SELECTOR, ".bridge")
         rows = bridge.find_elements(By.CSS_SELECTOR, "tbody tr")
         assert [row.find_element(By.TAG_NAME, "th").text for row in rows] == [one["code"] for one in found["bars"]]
         assert "epsilon 0.001 0.3" in rows[0].text.replace("\n", " ")
-        drawn = [row.find_element(By.CSS_SELECTOR, "rect").rect for row in rows]
-        for one, following in pairwise(drawn):
+        falls = [row.find_element(By.CSS_SELECTOR, "rect").rect for row in rows]
+        for one, following in pairwise(falls):
             assert one["x"] + one["width"] == pytest.approx(following["x"], abs=2)
         share = [one["share"] for one in found["bars"]]
-        assert drawn[0]["width"] / drawn[1]["width"] == pytest.approx(share[0] / share[1], rel=0.05)
+        assert falls[0]["width"] / falls[1]["width"] == pytest.approx(share[0] / share[1], rel=0.05)
         for one in found["idle"]:
             assert one["code"] in bridge.text
 
