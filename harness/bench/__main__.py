@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from harness.bench import attacks, memory, reference, scale, simulation, start_up, training, whole_set
+from harness.bench import attacks, clustered, memory, reference, scale, simulation, start_up, training, whole_set
 from harness.bench.grid import PER_MODEL
 from harness.bench.picture import draw
 from harness.bench.rows import Row
@@ -80,6 +80,7 @@ def _sections(
         scale.SECTION: lambda: scale.rows(sizes=sizes, repetitions=1 if quick else 3),
         simulation.SIMULATED: lambda: simulation.rows(cases=simulated),
         simulation.CARRIED: simulation.rows_of_what_travels,
+        clustered.SECTION: lambda: clustered.rows(repetitions=1 if quick else 3),
     }
 
 

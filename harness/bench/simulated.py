@@ -1,8 +1,9 @@
 """A run of very many cases whose subjects cost nothing: what is left is planning, scheduling, comparing and reporting.
 
-``python -m harness.bench.simulated FOLDER CASES FILE`` makes such a run in its own process and leaves the ``Stages`` in
-FILE. Scenario files, matrix, preparation, worker processes, store, comparisons, run folder and reports are those of any
-run. Only the call of the library is not made: in its place stands ``outcome_at_no_cost``.
+``python -m harness.bench.simulated FOLDER CASES FILE [SCHEDULER]`` makes such a run in its own process, its tasks on
+this machine or on the Dask cluster of SCHEDULER, and leaves the ``Stages`` in FILE. Scenario files, matrix,
+preparation, workers, store, comparisons, run folder and reports are those of any run. Only the call of the library is
+not made: in its place stands ``outcome_at_no_cost``.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from harness.engine.record import Run, save_run
 from harness.engine.run import Options, complete, execute
 from harness.engine.store import Store, write_atomically
 from harness.engine.work import Problem, compute_outcome
-from harness.engine.workers import Workers
+from harness.engine.workers import Pool
 from harness.oracle.classification import classification
 from harness.oracle.metrics import describe
 from harness.report.write import write_reports
 from harness.scenario.matrix import MOST_CASES
 from harness.scenario.select import load_cases
 from harness.subjects.protocol import Environment
-from harness.vocabulary import Case, Outcome, plain
+from harness.vocabulary import Case, HarnessError, Outcome, plain
 
 SUBJECTS = ("nsl", "cleverhans-v4")
 """Whose places are taken: two, so that every case has a comparison."""
@@ -95,16 +96,21 @@ def write_scenarios(folder: Path, cases: int) -> list[Path]:
     return written
 
 
-class WorkersAtNoCost(Workers):
-    """Worker processes in which no library is called for an outcome."""
+class AtNoCost:
+    """A ``Pool`` in whose workers no library is called for an outcome; all else is that of another pool."""
+
+    def __init__(self, pool: Pool):
+        self._pool = pool
+        self.warm_up, self.window, self.limits = pool.warm_up, pool.window, pool.limits
+        self.last_words, self.stopped_because, self.close = pool.last_words, pool.stopped_because, pool.close
 
     def submit(
         self, environment: Environment, function: Callable[..., Any], *arguments: Any, workers: int, timeout: float
     ) -> Future:
-        """See ``Workers.submit``."""
+        """See ``Pool.submit``."""
         if function is compute_outcome:
             function = outcome_at_no_cost
-        return super().submit(environment, function, *arguments, workers=workers, timeout=timeout)
+        return self._pool.submit(environment, function, *arguments, workers=workers, timeout=timeout)
 
 
 def outcome_at_no_cost(store_root: Path, case: Case, problem: Problem, subject: str) -> dict[str, Any]:
@@ -142,14 +148,24 @@ def _batch(store_root: Path, digest: str) -> dict[str, np.ndarray]:
     return Store(store_root).get_arrays(digest)
 
 
-def simulate(folder: Path, cases: int) -> Stages:
-    """Makes the run in this process and returns what it took. Its scenarios, store and run folder lie in the folder."""
+def simulate(folder: Path, cases: int, *, scheduler: str | None = None) -> Stages:
+    """Makes the run in this process and returns what it took. Its scenarios, store and run folder lie in the folder.
+
+    Args:
+        folder: that holds them.
+        cases: how many, in thousands.
+        scheduler: address of a Dask scheduler to compute on; ``None``: on this machine.
+
+    Raises:
+        HarnessError: the run failed, or an outcome of it did.
+    """
     clock = _Clock()
     files = write_scenarios(folder / "scenarios", cases)
     selected = load_cases(files, subjects=SUBJECTS)
     clock.ends("planning")
-    run = _run(selected, Options(folder / "store"), clock)
+    run = _run(selected, Options(folder / "store", scheduler=scheduler), clock)
     clock.ends("computing")
+    _check_whole(run, len(selected))
     saved = save_run(run, folder / "run")
     verdicts = run.totals["verdicts"]
     del run
@@ -159,8 +175,16 @@ def simulate(folder: Path, cases: int) -> Stages:
     return Stages(len(selected), clock.seconds, clock.megabytes, verdicts)
 
 
+def _check_whole(run: Run, cases: int) -> None:
+    """Raises ``HarnessError`` unless every case has all of its outcomes: else the figures are of something else."""
+    failed = next((one for record in run.cases for one in record.outcomes if one.status != "ok"), None)
+    if failed or len(run.cases) != cases:
+        why = f"{failed.subject}: {failed.status}: {failed.reason}" if failed else "it was interrupted"
+        raise HarnessError(f"the simulated run of {cases} cases is not whole: {why}")
+
+
 def _run(cases: Sequence[Case], options: Options, clock: _Clock) -> Run:
-    workers = WorkersAtNoCost()
+    workers = AtNoCost(options.start_workers())
 
     def listen(event: Event) -> None:
         if isinstance(event, OutcomeReady) and "preparing" not in clock.seconds:
@@ -187,5 +211,6 @@ class _Clock:
 
 
 if __name__ == "__main__":
-    where, number, file = sys.argv[1:]
-    write_atomically(Path(file), json.dumps(asdict(simulate(Path(where), int(number)))).encode())
+    where, number, file, *address = sys.argv[1:]
+    stages = simulate(Path(where), int(number), scheduler=address[0] if address else None)
+    write_atomically(Path(file), json.dumps(asdict(stages)).encode())

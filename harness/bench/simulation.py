@@ -106,4 +106,5 @@ def _weighed(folder: Path, workers: Workers) -> Iterator[Row]:
 
 
 def _parcel(task: Task, store: Store) -> Parcel:
-    return pack(task.environment, task.function, task.arguments, root=store.root, versions="0" * 64, timeout=_HOUR)
+    call = task.environment, task.function, task.arguments
+    return pack(*call, root=store.root, versions="0" * 64, timeout=_HOUR, own={})
