@@ -10,6 +10,7 @@ import contextlib
 import functools
 import itertools
 import queue
+import re
 import sys
 import threading
 import time
@@ -20,10 +21,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.engine import fingerprint, remote
+from harness.engine import fingerprint, progress, remote
 from harness.engine.cluster_entry import agree, connect
 from harness.engine.parcel import Answer, ClusterError, FailedThereError, Parcel, pack, sources_hash
-from harness.engine.store import Store, has_content, write_atomically
+from harness.engine.store import CannotWriteError, Store, has_content, write_atomically
 from harness.subjects.own_source import describe
 from harness.subjects.protocol import Environment
 from harness.vocabulary import HarnessError
@@ -95,7 +96,8 @@ class Cluster:
         self._sent: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._names = (f"harness-{uuid.uuid4().hex[:12]}-{number}" for number in itertools.count())
+        self._topic = f"harness-{uuid.uuid4().hex[:12]}"
+        self._names = (f"{self._topic}-{number}" for number in itertools.count())
         self._over = ""
         try:
             self._versions, machine = agree(self._client, address)
@@ -105,6 +107,7 @@ class Cluster:
             self.close()
             raise
         self._slots = sum(self._client.nthreads().values())
+        self._client.subscribe_topic(self._topic, self._note_progress)
         threading.Thread(target=self._collect, name="answers of the cluster", daemon=True).start()
         threading.Thread(target=self._watch, name="workers of the cluster", daemon=True).start()
 
@@ -128,6 +131,7 @@ class Cluster:
                 versions=self._versions,
                 timeout=timeout,
                 own=self._own,
+                topic=self._topic,
             )
         except HarnessError as error:
             future.set_exception(error)
@@ -136,6 +140,13 @@ class Cluster:
                 future.add_done_callback(functools.partial(self._note_own, arguments[0]))
             self._send(_Order(parcel, future))
         return future
+
+    def _note_progress(self, event: tuple[float, tuple[str, int, int]]) -> None:
+        """Says here what a task has said there. The name comes from afar, and becomes one of a file."""
+        _, (name, done, steps) = event
+        if re.fullmatch("[0-9a-f]{32}", name):
+            with contextlib.suppress(CannotWriteError):  # that nobody can be told must not cost the outcome
+                write_atomically(progress.path_of(self._store.root, name), f"{int(done)} {int(steps)}".encode())
 
     def _note_own(self, name: str, described: Future) -> None:
         if described.exception() is None:

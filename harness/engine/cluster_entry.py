@@ -11,7 +11,10 @@ from harness.engine.work import in_one_line
 from harness.vocabulary import HarnessError, content_hash
 
 PATIENCE = 10.0
-"""Seconds to wait for a scheduler that does not answer, and for its first worker."""
+"""Seconds to wait for a scheduler that does not answer."""
+
+FIRST_WORKER = 30.0
+"""Seconds to wait for its first worker: it may just have been started, too."""
 
 
 def connect(address: str) -> Any:
@@ -56,7 +59,7 @@ def agree(client: Any, address: str) -> tuple[str, Mapping[Any, str]]:
             others.
     """
     try:
-        client.wait_for_workers(1, timeout=PATIENCE)
+        client.wait_for_workers(1, timeout=FIRST_WORKER)
     except TimeoutError:
         raise HarnessError(
             f"--scheduler {address}: no worker is there. Start some: dask worker {address} --nthreads 1"

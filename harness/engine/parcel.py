@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.engine import fingerprint
+from harness.engine.progress import name_of
+from harness.engine.work import compute_outcome
 from harness.subjects.protocol import Environment
 from harness.vocabulary import Case, HarnessError, content_hash
 
@@ -55,6 +57,9 @@ class Parcel:
         files: hash of each file that its case names, by the path that the case has.
         code: hash of each model factory that its case names, by name; it has to lie there already.
         own: hash of the sources of each of the user's subjects among its arguments, by name; the same holds for them.
+        progress: the name under which the task tells how far it is, see ``harness.engine.progress``; empty if it does
+            not.
+        topic: of Dask's events, to tell it under.
         content: the bytes of arrays and files that the receiver said it lacks, by hash.
     """
 
@@ -65,6 +70,8 @@ class Parcel:
     files: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     own: Mapping[str, str] = field(default_factory=dict)
+    progress: str = ""
+    topic: str = ""
     content: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
@@ -109,6 +116,7 @@ def pack(
     versions: str,
     timeout: float,
     own: Mapping[str, str],
+    topic: str,
 ) -> Parcel:
     """A task as a parcel.
 
@@ -120,6 +128,7 @@ def pack(
         versions: hash of what must be the same here and there.
         timeout: seconds that the task may take.
         own: hashes of the sources of the user's subjects that are known, by name.
+        topic: of Dask's events, for a task that tells how far it is.
 
     Raises:
         HarnessError: a file that a case names cannot be read.
@@ -138,6 +147,9 @@ def pack(
         files,
         {factory: fingerprint.factory_hash(factory) for factory in factories},
         {one: own[one] for one in given if isinstance(one, str) and one in own},
+        # compute_outcome(store, case, problem, subject)
+        name_of(cases[0].id, given[-1]) if function is compute_outcome and cases[0].kind == "training" else "",
+        topic,
     )
 
 

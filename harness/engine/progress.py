@@ -14,7 +14,17 @@ _EVERY = 0.5
 
 
 def _path(root: Path, case: str, subject: str) -> Path:
-    return root / "progress" / f"{content_hash([case, subject])[:32]}.txt"
+    return path_of(root, name_of(case, subject))
+
+
+def name_of(case: str, subject: str) -> str:
+    """The name under which an outcome's progress is told, 32 hexadecimal digits."""
+    return content_hash([case, subject])[:32]
+
+
+def path_of(root: Path, name: str) -> Path:
+    """Where it is told."""
+    return root / "progress" / f"{name}.txt"
 
 
 class Teller:
@@ -43,8 +53,13 @@ def forget(root: Path, case: str, subject: str) -> None:
 
 def told(root: Path, case: str, subject: str) -> tuple[int, int] | None:
     """Steps done and steps in all; ``None`` when nothing has been told."""
+    return told_as(root, name_of(case, subject))
+
+
+def told_as(root: Path, name: str) -> tuple[int, int] | None:
+    """The same by its name."""
     try:
-        done, total = _path(root, case, subject).read_text(encoding="ascii").split()
+        done, total = path_of(root, name).read_text(encoding="ascii").split()
         return int(done), int(total)
     except (OSError, ValueError):
         return None

@@ -20,7 +20,7 @@ from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
-from harness.engine import fingerprint
+from harness.engine import fingerprint, progress
 from harness.engine.describe import describe_subjects
 from harness.engine.parcel import Answer, Parcel, digests_in, sources_hash, unpack
 from harness.engine.schedule import Result, result_of
@@ -141,27 +141,38 @@ class Place:
 
         for name, sources in parcel.own.items():
             if name not in self._own:
-                described = self._result(environment, describe, [name], parcel.timeout)
+                described = self._result(environment, describe, [name], parcel)
                 self._own[name] = described.reason if described.failure else sources_hash(described.record)
             if self._own[name] != sources:
                 reason = f"{name} is another one on worker {address}. Install the same on every worker"
                 return Answer(address, failure="error", reason=reason)
-        result = self._result(environment, function, arguments, parcel.timeout)
+        if parcel.progress:  # one that was killed here has left its last word
+            progress.path_of(self.store.root, parcel.progress).unlink(missing_ok=True)
+        result = self._result(environment, function, arguments, parcel)
         if result.failure:
             return Answer(address, failure=result.failure, reason=result.reason)
         return Answer(address, record=result.record, content=self._contents(result.record, parcel))
 
     def _result(
-        self, environment: Environment, function: Callable[..., Any], arguments: Sequence[Any], timeout: float
+        self, environment: Environment, function: Callable[..., Any], arguments: Sequence[Any], parcel: Parcel
     ) -> Result:
+        timeout, told = parcel.timeout, functools.partial(self._tell, parcel)
+
         def once() -> Future:
             with self._lock:
                 return self._workers.submit(environment, function, *arguments, workers=self._threads, timeout=timeout)
 
-        future = _awaited(once())
+        future = _awaited(once(), told)
         if isinstance(future.exception(), BrokenProcessPool):  # a process died that had no task; this one was not begun
-            future = _awaited(once())
+            future = _awaited(once(), told)
         return result_of(future, self._workers, timeout)
+
+    def _tell(self, parcel: Parcel) -> None:
+        """Passes on how far a task says that it is."""
+        from distributed import get_worker
+
+        if parcel.progress and (told := progress.told_as(self.store.root, parcel.progress)):
+            get_worker().log_event(parcel.topic, (parcel.progress, *told))
 
     def close(self) -> None:
         """Ends the processes."""
@@ -212,13 +223,14 @@ def _place() -> Place:
         return _place_in(worker.local_directory, threads, share_of_memory(threads, machine=memory or None))
 
 
-def _awaited(future: Future) -> Future:
-    """The future once it is done. A task that nobody waits for any more is ended."""
+def _awaited(future: Future, tell: Callable[[], None]) -> Future:
+    """The future once it is done. Until then ``tell`` is called now and then. What nobody waits for is ended."""
     from distributed import get_worker
 
     worker = get_worker()
     key = worker.get_current_task()
     while not wait([future], timeout=_LOOK_EVERY).done:
+        tell()
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
             future.cancel()  # its process with it

@@ -17,7 +17,7 @@ import pytest
 
 from harness.engine import cluster_entry
 from harness.engine.cluster import Cluster
-from harness.engine.events import OutcomeReady
+from harness.engine.events import OutcomeReady, Progressed
 from harness.engine.parcel import ClusterError, FailedThereError
 from harness.engine.prepare import prepare_batch
 from harness.engine.run import Options, complete, execute
@@ -192,6 +192,7 @@ def test_a_subject_of_the_users_must_be_the_same_on_every_worker(dask, tmp_path)
 
 def test_a_scheduler_that_is_not_there_or_has_no_workers_is_refused(dask, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster_entry, "PATIENCE", 0.5)
+    monkeypatch.setattr(cluster_entry, "FIRST_WORKER", 0.5)
     for address, words in (
         ("127.0.0.1", "not an address"),
         ("nonsense://127.0.0.1:1", "not an address"),
@@ -228,7 +229,9 @@ def cases(make_case, make_training):
         for seed in range(4)
         for norm in ("linf", "l2")
     ]
-    return [*attacks, make_training("trained", steps=6, subjects=SUBJECTS)]
+    trained = make_training("trained", steps=6, subjects=SUBJECTS)
+    endless = make_training("long", steps=3000, evaluate={"every": 0, "epsilons": []}, subjects=SUBJECTS[1:])
+    return [*attacks, trained, endless]
 
 
 @pytest.fixture(scope="module")
@@ -249,8 +252,11 @@ def test_nothing_is_lost_or_done_twice_when_a_worker_is_killed(cases, local, das
     """And verdicts and hashes are those of the local run."""
     workers = [dask.worker(), dask.worker()]
     arrived: list[tuple[str, str]] = []
+    progressed = set()
 
     def listen(event):
+        if isinstance(event, Progressed):
+            progressed.add((event.case.id, event.subject))
         if isinstance(event, OutcomeReady):
             arrived.append((event.case.id, event.outcome.subject))
             if len(arrived) == 3:
@@ -259,10 +265,11 @@ def test_nothing_is_lost_or_done_twice_when_a_worker_is_killed(cases, local, das
     options = Options(store=tmp_path / "store", jobs=2, scheduler=dask.address)
     run = complete(execute(cases, options), listen)
     assert workers[0].poll() is not None
-    assert sorted(arrived) == sorted((case.id, subject) for case in cases for subject in SUBJECTS)
+    assert sorted(arrived) == sorted((case.id, subject) for case in cases for subject in case.subjects)
+    assert ("long", "reference-nsl") in progressed
     assert essence(run) == essence(local)
     again = run_cases(cases, tmp_path / "store")
-    assert again.totals["from_store"] == again.totals["outcomes"] == 18
+    assert again.totals["from_store"] == again.totals["outcomes"] == 19
     assert essence(again) == essence(local)
 
 
@@ -280,5 +287,5 @@ def test_when_the_scheduler_goes_away_it_is_said_and_what_was_done_is_kept(cases
     with pytest.raises(ClusterError, match=r"the scheduler at tcp://.* went away\. What was finished before is in the"):
         complete(execute(cases, Options(store=tmp_path / "store", jobs=2, scheduler=dask.address)), listen)
     again = run_cases(cases, tmp_path / "store")
-    assert 3 <= again.totals["from_store"] < 18
+    assert 3 <= again.totals["from_store"] < 19
     assert essence(again) == essence(local)
