@@ -19,7 +19,7 @@ from harness.vocabulary import SUBJECTS, Case, HarnessError, is_own
 if TYPE_CHECKING:
     from harness.explain.searching.search import Searched
 
-_SUMMARY = "Look for divergences that no cause explains, in random scenarios, and keep what is found."
+_SUMMARY = "Look for divergences that no cause explains, in random scenarios."
 _TIMEOUT = 60.0
 
 

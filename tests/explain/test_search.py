@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_scenarios_and_another_one_others():
 
 
 def test_random_scenarios_are_valid_and_cover_every_class(tmp_path):
-    every = list(islice(scenarios(0, SUBJECTS), 600))
+    every = list(islice(scenarios(0, SUBJECTS), 400))
     path = tmp_path / "random.yaml"
     for one in every:
         path.write_text(scenario_text(one.draft, summary="Random."))
@@ -172,6 +172,15 @@ def search(tmp_path):
         return done, json.loads(report.read_text()) if report.exists() else {}
 
     return search
+
+
+def test_what_cannot_be_searched_is_said_at_once(search, tmp_path):
+    done, _ = search("--minutes", "0")
+    assert (done.returncode, "expected a number above 0" in done.stderr) == (2, True)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "broken.yaml").write_text("summary: Nothing.\n")
+    done, _ = search("--minutes", "0.1", "--keep", "kept")
+    assert (done.returncode, "Mend or remove it" in done.stderr) == (2, True), done.stderr
 
 
 @pytest.mark.long
