@@ -17,9 +17,6 @@ from harness.subjects.stances.stance import Stance
 MOST_SETTINGS = 10
 """Beyond as many there are too many combinations to compute: orders of the settings are sampled."""
 
-_MOST_COMBINATIONS = 1 << MOST_SETTINGS
-"""That orders may pass through, about."""
-
 R = TypeVar("R")
 
 
@@ -54,6 +51,11 @@ class Span(Generic[R]):
     def evaluated(self) -> int:
         """How many different results there are."""
         return len(self.results.known)
+
+    @property
+    def passed(self) -> Iterable[int]:
+        """The combinations that are looked at."""
+        return range(len(self.results)) if self.orders is None else _passed(self.orders)
 
 
 class Combinations(Sequence[R]):
@@ -92,24 +94,31 @@ class Combinations(Sequence[R]):
 
 
 def span(
-    left: Stance, right: Stance, codes: Sequence[str], key: Callable[[Stance], str], result: Callable[[Stance], R]
+    left: Stance,
+    right: Stance,
+    codes: Sequence[str],
+    key: Callable[[Stance], str],
+    result: Callable[[Stance], R],
+    *,
+    most: int = 1 << MOST_SETTINGS,
 ) -> Span[R]:
     """Every combination of the settings: left's values where a bit is not set, right's where it is.
 
-    Of more settings than ``MOST_SETTINGS`` the combinations that a sample of orders passes through, as they are needed.
+    Where there are more than ``most``, those that a sample of orders passes through, as they are needed.
 
     Args:
         left, right: the two stances.
         codes: in which they differ.
         key: of a stance: equal where results are.
         result: of a stance.
+        most: combinations that are computed, about.
     """
     results = Combinations(left, right, tuple(codes), key, result)
-    if len(codes) <= MOST_SETTINGS:
+    if len(results) <= most:
         for combination in range(len(results)):
             results.evaluate(combination)
         return Span(tuple(codes), results, None)
-    pairs = _MOST_COMBINATIONS // (2 * len(codes))
+    pairs = max(1, most // (2 * len(codes)))
     return Span(tuple(codes), results, antithetic_orders(len(codes), pairs=pairs))
 
 
@@ -142,13 +151,12 @@ def attribution(
         with np.errstate(invalid="ignore"):
             return float((left + np.float64(getattr(table(full), name)) - right) / 2)
 
-    looked_at = range(full + 1) if bridged.orders is None else _passed(bridged.orders)
-    measures = {name: {one: across(one, name) for one in looked_at} for name in ("elements", "l2")}
+    measures = {name: {one: across(one, name) for one in bridged.passed} for name in ("elements", "l2")}
     usable = {name: bool(np.isfinite(list(one.values())).all() and one[full] > 0) for name, one in measures.items()}
     measure = "l2" if usable["l2"] else "elements"
     if not usable[measure]:
         return {"measure": "", "settings": {}, "steps": [], "round_off": 0.0, "evaluated": bridged.evaluated}
-    values = {name: _values(measures[name], bridged.orders) if usable[name] else None for name in measures}
+    values = {name: shapley_values(measures[name], bridged.orders) if usable[name] else None for name in measures}
     round_off = min(1.0, remainder / whole) if measure == "l2" and np.isfinite(remainder) and whole > 0 else 0.0
     chosen = values[measure]
     assert chosen is not None
@@ -179,7 +187,8 @@ def _passed(orders: np.ndarray) -> Iterable[int]:
     return sorted({0, *(int(one) for one in np.cumsum(1 << orders, axis=1).ravel())})
 
 
-def _values(by_combination: Mapping[int, float], orders: np.ndarray | None) -> Estimate:
+def shapley_values(by_combination: Mapping[int, float], orders: np.ndarray | None) -> Estimate:
+    """Of each setting, out of all combinations, or of those that some orders pass through."""
     if orders is not None:
         return sampled_shapley(by_combination.__getitem__, orders)
     exact = shapley(np.array([by_combination[one] for one in range(len(by_combination))]))
