@@ -107,4 +107,4 @@ def _weighed(folder: Path, workers: Workers) -> Iterator[Row]:
 
 def _parcel(task: Task, store: Store) -> Parcel:
     call = task.environment, task.function, task.arguments
-    return pack(*call, root=store.root, versions="0" * 64, timeout=_HOUR, own={})
+    return pack(*call, root=store.root, versions="0" * 64, timeout=_HOUR, own={}, topic="harness")
