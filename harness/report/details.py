@@ -11,14 +11,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.engine.record import CaseRecord, Run
+from harness.engine.record import Run
 from harness.engine.store import write_atomically
 from harness.report.curves import NO_CURVES, Curves, file_name
 from harness.report.detail import detail, island
 from harness.report.filmstrips import Filmstrips
+from harness.report.interest import by_interest, listed
 from harness.report.kept import keep, made_from, store_of
 from harness.report.pictures import Pictures, pictures_of
-from harness.vocabulary import Verdict
 
 EMBEDDED_CASES = 400
 """Most cases of a page that has all details in it."""
@@ -51,7 +51,8 @@ class Details:
 
     Attributes:
         embedded: of each case, for the inside of a ``<script>``; empty where they are in files.
-        files: the address from the page of each; empty where they are embedded.
+        files: the address from the page of each, nothing for cases that are not in its list; empty where they are
+            embedded.
         together: cases of a file.
     """
 
@@ -89,7 +90,7 @@ def details_beside(run: Run, curves: Mapping[int, Curves], folder: Path) -> Deta
             return found
     store, key = store_of(run), made_from("files", 0, run.digest) if run.digest else ""
     known = store.get_record("details", key) if store and key else None
-    if known and all((folder / name).is_file() for name in known["files"]):
+    if known and all((folder / name).is_file() for name in known["files"] if name):
         return Details(files=tuple(known["files"]), together=FILE_CASES)
     written = list(_written(run, curves, folder))
     names = tuple(name for name, _ in written)
@@ -112,7 +113,11 @@ def remove_stale(folder: Path, kept: Collection[str]) -> None:
 
 def _written(run: Run, curves: Mapping[int, Curves], folder: Path) -> Iterable[tuple[str, bool]]:
     """The address of each file, and whether nothing is missing in it that may be there the next time."""
+    places = {number // FILE_CASES for number in listed(run)}
     for first in range(0, len(run.cases), FILE_CASES):
+        if first // FILE_CASES not in places:
+            yield "", True  # no case of it is in the list
+            continue
         numbers = range(first, min(first + FILE_CASES, len(run.cases)))
         key = made_from("details", first, [run.cases[number] for number in numbers])
         name = f"{FOLDER}/{key[:16]}.js"
@@ -134,7 +139,7 @@ def _detail(run: Run, number: int, pictures: Pictures, curves: Mapping[int, Curv
 
 def _curves_within_limit(run: Run, curves: Mapping[int, Curves]) -> dict[int, Curves]:
     left, kept = CURVES_LIMIT, {}
-    for number, record in _by_interest(run):
+    for number, record in by_interest(run):
         one = curves.get(number, NO_CURVES)
         if len(one.svg) > left:
             where = file_name(number, record.case.id)
@@ -146,7 +151,7 @@ def _curves_within_limit(run: Run, curves: Mapping[int, Curves]) -> dict[int, Cu
 
 def _pictures_within_limit(run: Run) -> dict[int, Pictures]:
     left, drawn = PICTURES_LIMIT, {}
-    for number, record in _by_interest(run):
+    for number, record in by_interest(run):
         pictures = pictures_of(run, record)
         size = sum(len(sheet.image) for sheet in pictures.sheets)
         if size > left:
@@ -155,15 +160,3 @@ def _pictures_within_limit(run: Run) -> dict[int, Pictures]:
         left -= size
         drawn[number] = pictures
     return drawn
-
-
-def _by_interest(run: Run) -> Iterable[tuple[int, CaseRecord]]:
-    def rank(one: tuple[int, CaseRecord]) -> tuple[bool, bool, bool]:
-        comparisons = one[1].comparisons
-        return (
-            all(comparison.status != "unexpected" for comparison in comparisons),
-            all(comparison.verdict is not Verdict.DIVERGED for comparison in comparisons),
-            all(comparison.verdict is not Verdict.CLOSE for comparison in comparisons),
-        )
-
-    return sorted(enumerate(run.cases), key=rank)

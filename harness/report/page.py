@@ -11,6 +11,7 @@ from harness.engine.standing import GROUPS, Deviation
 from harness.report.causes import causes_found, unexplained
 from harness.report.expectation import expected_text
 from harness.report.headline import Failure, Headline, failures, headline, libraries, unexpected
+from harness.report.interest import listed
 from harness.report.known import known_differences
 from harness.report.matrix import SYMBOLS, Cell, Pair, by_scenario, in_table_order, matrix_of, pair_of, pairs_of
 from harness.report.settings import point_text
@@ -70,9 +71,11 @@ def context(run: Run) -> dict[str, Any]:
     """Everything that the template shows of a run."""
     subjects, numbers = in_table_order(run.subjects), {id(record): n for n, record in enumerate(run.cases)}
     pairs = pairs_of(subjects)
+    shown = set(listed(run))
     scenarios = [
-        (records[0].case, [_row(numbers[id(record)], record, pairs) for record in records])
+        (records[0].case, rows)
         for records in by_scenario(run).values()
+        if (rows := [_row(numbers[id(one)], one, pairs) for one in records if numbers[id(one)] in shown])
     ]
     verdict: Headline = headline(run)
     found: Sequence[tuple[CaseRecord, Comparison]] = unexpected(run)
@@ -96,6 +99,7 @@ def context(run: Run) -> dict[str, Any]:
         "pairs": pairs,
         "cells": matrix_of(run),
         "scenarios": scenarios,
+        "listed": len(shown),
         "tags": sorted({tag for record in run.cases for tag in record.case.tags}),
         "variables": _shared_variables(run.subjects),
         "expected": expected_text,
@@ -119,7 +123,7 @@ def index(run: Run) -> dict[str, Any]:
         "pairs": pairs,
         "verdicts": {symbol: str(verdict) for verdict, symbol in SYMBOLS.items()},
         "statuses": {letter: status for status, letter in _STATUS.items()},
-        "cases": [_indexed(record, pairs) for record in run.cases],
+        "cases": {number: _indexed(run.cases[number], pairs) for number in listed(run)},
     }
 
 

@@ -91,7 +91,7 @@ def test_which_outcomes_came_from_the_store_changes_the_page_only(run, own_folde
     ]
     assert write_html(replace(run, cases=tuple(stored)), {}, own_folder / "report.html").files == first.files
     index = islands(Page((own_folder / "report.html").read_text()))["index"]
-    assert index["cases"][0]["stored"] == "111"
+    assert index["cases"]["0"]["stored"] == "111"
 
 
 def test_what_is_missing_now_may_be_there_the_next_time(run, find, own_folder, small_limit):
@@ -118,6 +118,19 @@ def test_a_run_folder_keeps_no_details_of_an_earlier_run(run, own_folder, small_
     monkeypatch.setattr(details, "EMBEDDED_CASES", 400)
     write_reports(many, own_folder)
     assert not (own_folder / "details").exists()
+
+
+def test_a_list_that_no_one_reads_to_its_end_has_what_is_unexpected_first(run, own_folder, small_limit, monkeypatch):
+    monkeypatch.setattr("harness.report.interest.LISTED_CASES", 2)
+    found = write_html(run, {}, own_folder / "report.html")
+    page = Page((own_folder / "report.html").read_text())
+    unexpected = [any(one.status == "unexpected" for one in record.comparisons) for record in run.cases]
+    wanted = [number for number, found_so in enumerate(unexpected) if found_so]
+    assert wanted == [0, 6]
+    assert [int(one["data-case"]) for one in page.find("details")] == wanted
+    assert list(islands(page)["index"]["cases"]) == [str(number) for number in wanted]
+    assert "The 2 of 7 cases of which the most is to be said" in page.text
+    assert [bool(name) for name in found.files] == [True, False, False, True]
 
 
 def test_curves_are_drawn_once(trained, tmp_path, monkeypatch):
