@@ -134,3 +134,18 @@ def test_what_cannot_be_one_run_is_refused(harness, parts, folders, change, word
     assert (refused.returncode, refused.stdout) == (2, "")
     assert words in refused.stderr
     assert not (parts / "merged" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--shard", "3/2"], "--shard: expected I/N with I from 1 to N, e.g. 1/3 for the first of three; got '3/2'"),
+        (["--shard", "3/3"], "2 selected cases cannot be shared among 3"),
+        (["--scheduler", "host"], "--scheduler host: not an address, as tcp://host:8786 is"),
+    ],
+)
+def test_a_share_or_a_cluster_that_is_none_is_one_clear_error(harness, arguments, words):
+    refused = harness("run", *arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.count("\n") == 1
+    assert words in refused.stderr
