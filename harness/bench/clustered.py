@@ -62,6 +62,9 @@ def rows(*, repetitions: int, cases: int = STEP) -> Iterator[Row]:
     yield Row(SECTION, f"{each}: cluster / local", ratios(there, here), "x")
     processor = tuple(1e3 * one.seconds / cases for one, _ in pairs)
     yield Row(SECTION, f"{each}: processor time of the scheduler, a case", processor, "ms")
+    for way, name in (("sent", "to workers"), ("received", "back")):
+        kilobytes = tuple(one.stages.traffic[way] / 1e3 / cases for one, _ in pairs)
+        yield Row(SECTION, f"{each}: travels {name}, a case", kilobytes, "kB")
     yield Row(SECTION, f"{each}: scheduler, memory at the end", tuple(one.megabytes for one, _ in pairs), "MB")
 
 

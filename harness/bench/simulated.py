@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from harness.bench.grid import PER_MODEL, SOURCE
+from harness.engine.cluster import Cluster
 from harness.engine.events import Event, OutcomeReady
 from harness.engine.record import Run, save_run
 from harness.engine.run import Options, complete, execute
@@ -59,12 +60,14 @@ class Stages:
             ``reporting`` (all reports).
         megabytes: the most resident memory that the process had had at the end of each stage.
         verdicts: how many comparisons came to each.
+        traffic: of a cluster, see ``harness.engine.cluster.Traffic``; empty where all was done on this machine.
     """
 
     cases: int
     seconds: Mapping[str, float]
     megabytes: Mapping[str, float]
     verdicts: Mapping[str, int]
+    traffic: Mapping[str, int]
 
 
 def read_stages(file: Path) -> Stages:
@@ -163,7 +166,7 @@ def simulate(folder: Path, cases: int, *, scheduler: str | None = None) -> Stage
     files = write_scenarios(folder / "scenarios", cases)
     selected = load_cases(files, subjects=SUBJECTS)
     clock.ends("planning")
-    run = _run(selected, Options(folder / "store", scheduler=scheduler), clock)
+    run, traffic = _run(selected, Options(folder / "store", scheduler=scheduler), clock)
     clock.ends("computing")
     _check_whole(run, len(selected))
     saved = save_run(run, folder / "run")
@@ -172,7 +175,7 @@ def simulate(folder: Path, cases: int, *, scheduler: str | None = None) -> Stage
     clock.ends("saving")
     write_reports(saved, folder / "run")
     clock.ends("reporting")
-    return Stages(len(selected), clock.seconds, clock.megabytes, verdicts)
+    return Stages(len(selected), clock.seconds, clock.megabytes, verdicts, traffic)
 
 
 def _check_whole(run: Run, cases: int) -> None:
@@ -183,17 +186,19 @@ def _check_whole(run: Run, cases: int) -> None:
         raise HarnessError(f"the simulated run of {cases} cases is not whole: {why}")
 
 
-def _run(cases: Sequence[Case], options: Options, clock: _Clock) -> Run:
-    workers = AtNoCost(options.start_workers())
+def _run(cases: Sequence[Case], options: Options, clock: _Clock) -> tuple[Run, dict[str, int]]:
+    """The run, and what travelled for it."""
+    pool = options.start_workers()
 
     def listen(event: Event) -> None:
         if isinstance(event, OutcomeReady) and "preparing" not in clock.seconds:
             clock.ends("preparing")
 
     try:
-        return complete(execute(cases, options, shared=workers), listen)
+        run = complete(execute(cases, options, shared=AtNoCost(pool)), listen)
+        return run, asdict(pool.traffic) if isinstance(pool, Cluster) else {}
     finally:
-        workers.close()
+        pool.close()
 
 
 class _Clock:

@@ -20,4 +20,6 @@ def test_a_simulated_run_on_a_cluster_is_whole_and_leaves_no_process():
     assert carried.stages.seconds["computing"] > 0
     assert carried.seconds > 0.1  # the scheduler had something to carry
     assert carried.megabytes > 20
+    assert carried.stages.traffic["messages"] >= 2 * STEP
+    assert carried.stages.traffic["received"] > 500 * STEP
     assert {one.pid for one in psutil.Process().children(recursive=True)} <= before

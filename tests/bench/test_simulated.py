@@ -20,7 +20,7 @@ def test_the_scenarios_have_as_many_cases_as_asked_for_and_few_models(tmp_path):
 
 
 def test_the_limits_are_those_of_the_whole_run():
-    stages = Stages(100_000, {"planning": 5.0, "reporting": 500.0}, {"planning": 100.0, "reporting": 2500.0}, {})
+    stages = Stages(100_000, {"planning": 5.0, "reporting": 500.0}, {"planning": 100.0, "reporting": 2500.0}, {}, {})
     rows = {row.name: row for row in rows_of_stages(stages, 505.0)}
     assert (rows["100,000 cases: whole run"].limit, rows["100,000 cases: whole run"].holds) == (WITHIN, True)
     memory = rows["100,000 cases: starting process, most memory after reporting"]
