@@ -16,6 +16,7 @@ from harness.engine.work import Problem, in_hand, in_one_line
 from harness.explain.bridge import Distance, attribution, span
 from harness.explain.leaving import Leaving, Stepped, attacked, leaving_of_attack, leaving_of_step
 from harness.explain.step_pictures import StepPictures
+from harness.oracle.metrics import roundoff_unit
 from harness.oracle.verdicts import Tolerance, judge, sentence
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.stances.attacks import Attacks, Result
@@ -161,7 +162,7 @@ class _Case:
             return lambda a, b: _between_steps(a, b, limit=limit)
         epsilon = max(self._sides[name].outcome.settings["epsilon"] for name in (left, right))
         x = _flat({f"adversarial/{name}": array for name, array in self._inputs.items()})
-        unit = np.spacing(np.maximum(np.abs(x), epsilon).astype(np.float32)).astype(np.float64)
+        unit = roundoff_unit(x, epsilon, dtype=np.dtype(np.float32))
         limits = self._tolerance.max_roundoff * unit
         return lambda a, b: _between(_flat(a), _flat(b), limits)
 

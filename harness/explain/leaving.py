@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from harness.oracle.metrics import roundoff_unit
 from harness.subjects.stances.stance import Stance
 
 Arrays = Mapping[str, np.ndarray]
@@ -251,7 +252,7 @@ def attacked(
         others = {f"class {one}": -step({"target": one}) for one in range(min(classes, _MOST_CLASSES))}
         others["all classes that tie"] = step({"label-source": "predicted", "prediction-ties": "all"})
     low, high = stance["clip"] or (None, None)
-    unit = np.spacing(np.maximum(np.abs(x), stance["epsilon"]).astype(np.float32)).astype(np.float64)
+    unit = roundoff_unit(x, stance["epsilon"], dtype=np.dtype(np.float32))
     return Attacked(
         x=x,
         real=_flat(real),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -134,16 +135,18 @@ def flow(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, float):
-        return repr(int(value)) if value == int(value) and abs(value) < 1e6 else repr(value)
+        return repr(int(value)) if abs(value) < 1e6 and value == int(value) else repr(value)
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)
 
 
 def as_lists(x: np.ndarray) -> list:
-    """Numbers as nested lists, each with the fewest digits that give the same float32."""
+    """Numbers as nested lists, each with the fewest digits that give the same float32; 1e39 gives infinity."""
     if x.ndim == 0:
-        return float(str(np.float32(x)))  # type: ignore[return-value]
+        with np.errstate(over="ignore"):
+            value = np.float32(x)
+        return math.copysign(1e39, value) if np.isinf(value) else float(str(value))  # type: ignore[return-value]
     return [as_lists(part) for part in x]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.explain import reduce_spatial, reduce_weights
 from harness.explain.reduce import reduce_case, write_reduction
-from harness.explain.reduce_draft import Draft, as_lists, scenario_text
+from harness.explain.reduce_draft import Draft, as_lists, flow, scenario_text
 from harness.explain.reduce_trial import Numbers, Seen, Symptom, key_of
 from harness.scenario.cases import read_cases
 from harness.scenario.paths import Permissions, shipped_scenarios
@@ -128,6 +128,10 @@ def test_numbers_are_written_with_the_digits_that_give_the_same_float32():
     x = GENERATOR.normal(size=(2, 3, 1)).astype(np.float32)
     assert np.array_equal(np.asarray(as_lists(x), np.float32), x)
     assert as_lists(np.asarray([0.1], np.float32)) == [0.1]
+    beyond = np.asarray([np.inf, -np.inf], np.float32)
+    with np.errstate(over="ignore"):
+        assert np.array_equal(np.asarray(as_lists(beyond), np.float64).astype(np.float32), beyond)
+    assert flow(as_lists(beyond)) == "[1e+39, -1e+39]"
 
 
 def _network(draft, x):

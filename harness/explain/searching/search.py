@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
 from harness.engine.store import CannotWriteError
+from harness.engine.work import in_one_line
 from harness.engine.workers import Pool
 from harness.explain.explaining import explain_run
 from harness.explain.reduce import Reduction, reduce_case
@@ -306,8 +307,10 @@ class _Search:
         trials = Trials(pair, workers, options, self._question.permissions, folder, causes)
         try:
             return reduce_case(case, trials, seconds=min(_REDUCE_SECONDS, self._left))
-        except HarnessError as reason:
-            found.note = f"not made smaller: {reason}"
+        except (_UnavailableError, CannotWriteError):
+            raise
+        except Exception as reason:  # the finding is worth more than its reduction
+            found.note = f"not made smaller: {str(reason) if isinstance(reason, HarnessError) else in_one_line(reason)}"
             return None
 
     def _reproduce(self, found: Found) -> None:
