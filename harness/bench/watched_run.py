@@ -31,7 +31,7 @@ class Watched:
     """What was seen of a run from inside.
 
     Attributes:
-        judged: when each case was, in seconds since the process was started, in order.
+        judged: when each case was, in seconds since the run began, in order.
         starting_process: megabytes of resident memory of this process, look by look.
         worker: of its largest worker, look by look.
     """
@@ -63,7 +63,7 @@ def watch(paths: Sequence[str], report_dir: str, jobs: int) -> Watched:
     """
     import harness
 
-    own = psutil.Process()
+    own, began = psutil.Process(), time.perf_counter()
     judged: list[float] = []
     starting_process: list[float] = []
     worker: list[float] = []
@@ -71,7 +71,7 @@ def watch(paths: Sequence[str], report_dir: str, jobs: int) -> Watched:
     def listen(event: Event) -> None:
         if not isinstance(event, CaseJudged):
             return
-        judged.append(time.time() - own.create_time())
+        judged.append(time.perf_counter() - began)
         for outcome in event.record.outcomes:
             if outcome.status != "ok":
                 raise HarnessError(f"{event.record.case.id}: {outcome.subject}: {outcome.status}: {outcome.reason}")
