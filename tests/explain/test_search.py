@@ -104,6 +104,12 @@ def test_one_side_that_is_not_met_is_one_finding_of_two_libraries(record):
     assert (found.what, found.who, found.pair) == ("unexplained", ("nsl",), ("nsl", "cleverhans-v4"))
 
 
+def test_one_reason_that_names_no_side_is_one_finding(record):
+    pairs = [("nsl", "cleverhans-v4"), ("nsl", "cleverhans-v3")]
+    (found,) = findings_in(unexplained(record, pairs, missed=[], reason="12 settings differ"))
+    assert found.who == found.pair == ("nsl", "cleverhans-v4")
+
+
 def test_what_is_explained_is_no_finding(record):
     assert findings_in(unexplained(record, [], missed=[])) == []
 

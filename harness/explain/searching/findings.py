@@ -151,13 +151,14 @@ def _unexplained(record: CaseRecord) -> list[Finding]:
         failed = str(bridge.get("reason", "")).startswith(_NOT_BUILT)
         who = missed or (() if failed else (one.left, one.right))
         reason = "does not meet" if missed else without_numbers(str(bridge.get("reason", "")))
-        used = [_used(record, name) for name in who]
         sentence = f"{one.left} and {one.right}: {bridge.get('reason') or one.sentence}"
-        # Of a side that is not met every pair is unexplained: it is one finding.
-        found += [
-            Finding("unexplained", names, (one.left, one.right), sentence, _signature(record.case, *names, reason, own))
-            for names, own in ([((name,), _used(record, name)) for name in missed] or [(who, " ".join(used))])
-        ]
+        pair = (one.left, one.right)
+        # Of a side that is not met every pair is unexplained, and a reason that names no side is that of many pairs.
+        for name in missed:
+            signature = _signature(record.case, name, reason, _used(record, name))
+            found.append(Finding("unexplained", (name,), pair, sentence, signature))
+        if not missed:
+            found.append(Finding("unexplained", who, pair, sentence, _signature(record.case, reason)))
     return found
 
 
