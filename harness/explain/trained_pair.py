@@ -117,11 +117,14 @@ class Pair:
         differ = {code: [stance[code] for stance in self._stances] for code in self._codes}
         rounding = [code for code in _ROUNDING if code in self._codes and self._matters(code)]
         attempts = [self._leading, *([*self._leading, code] for code in rounding), [*self._leading, *rounding]]
+        if self._written:
+            attempts += [[*self._leading, *self._written], [*self._leading, *rounding, *self._written]]
         for chosen in attempts:
             if not chosen:
                 continue
             corners = self._corners(chosen)
             if all(self._end(name, one, step).is_met for name, one in zip(self._names, corners, strict=True)):
+                differ |= {code: [stance[code] for stance in self._stances] for code in chosen}
                 return {"differing": differ, **self._across(corners, chosen, step)}
         return {"differing": differ, **self._unmet(step, [*self._leading, *rounding])}
 
@@ -132,6 +135,12 @@ class Pair:
     @property
     def _leading(self) -> list[str]:
         return [code for code in self._codes if code not in _ROUNDING]
+
+    @property
+    def _written(self) -> list[str]:
+        """What means the same in other numbers: a large factor on the losses may overflow, one on the rate does not."""
+        left, right = (stance["learning-rate"] for stance in self._stances)
+        return ["learning-rate"] if left != right and "learning-rate" not in self._codes else []
 
     def _matters(self, code: str) -> bool:
         """Whether a setting can change a result at either end."""

@@ -93,7 +93,7 @@ def _by_name(arrays: Any, batch: Batch) -> dict[str, np.ndarray]:
     return {name: np.asarray(array) for name, array in named.items()}
 
 
-_DRAWS = 8
+DRAWS = 8
 """Steps in single precision, each on slightly other numbers, that tell how far float32 may be from double precision."""
 
 
@@ -111,8 +111,8 @@ def loss_evidence(models: Models, batch: Batch, attack: Mapping[str, Any], train
     generator = np.random.default_rng(0)
     exactly = result.loss_arrays | result.gradient_arrays
     furthest = dict.fromkeys(exactly, 0.0)
-    rough = _Nudged(models, generator)
-    for _ in range(_DRAWS):
+    rough = Nudged(models, generator)
+    for _ in range(DRAWS):
         nudged = dataclasses.replace(single, inputs={n: nudge(a, generator) for n, a in single.inputs.items()})
         drawn = evidence(practice, rough, nudged)
         for name, value in (drawn.loss_arrays | drawn.gradient_arrays).items():
@@ -136,7 +136,7 @@ class _DoubleTrainer(ReferenceTrainer):
         return super().step(_in_double(batch))
 
 
-class _Nudged:
+class Nudged:
     """The problem's models with weights of which each is moved by one unit in the last place, anew at every request."""
 
     def __init__(self, models: Models, generator: np.random.Generator):

@@ -170,7 +170,11 @@ CAUSES = (
             cleverhans_4("tf2.attacks.fast_gradient_method", "fast_gradient_method", 9, "has no mask"),
             cleverhans_3("attacks.fast_gradient_method", "fgm", 132, "has no mask"),
         ),
-        matters="Where some features must not change: categories, masks, columns that an attacker cannot reach.",
+        matters=(
+            "Where some features must not change: categories, masks, columns that an attacker cannot reach. NSL's "
+            "apply_feature_mask compares the mask with float32 constants, so of a float64 array, such as NumPy's, it "
+            "raises, whatever the features are: give it in float32."
+        ),
         alike=(
             "With CleverHans wrap the model so that the fixed features enter as constants. Under linf a mask of zeros "
             "and ones can also be put on the perturbation afterwards; under l2 and l1 the norm would be another one."

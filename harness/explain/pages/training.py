@@ -56,8 +56,8 @@ CAUSES = (
             "epsilon; with weight decay and gradient clipping no rate makes up for it."
         ),
         alike=(
-            "With SGD or momentum multiply CleverHans's rate by 1 + m: the two are then one trajectory. With Adam and "
-            "RMSprop leave the rate alone."
+            "With SGD or momentum multiply CleverHans's rate by 1 + m: the two are then one trajectory, unless 1 + m "
+            "is so large that NSL's gradients overflow. With Adam and RMSprop leave the rate alone."
         ),
         isolation=Isolation("law-without-the-factor"),
         settings={"training.match_scale": True},

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from harness.oracle.noise import nudge
 from harness.subjects.keras2 import cross_entropy, labels_for_loss, named_gradients
 from harness.subjects.protocol import Batch, Models
+from harness.subjects.reference_float64 import DRAWS, Nudged
 from harness.subjects.stances.attacks import Result, conventions_of, losses_of, shared_by_ties, tied_classes
 from harness.subjects.stances.stance import SHARED_DRAWS, UPDATED_TWICE, Stance, plainest
 from harness.vocabulary import canonical_json
@@ -52,6 +54,21 @@ class Steps:
     def drawn(self, stance: Stance, seed: int) -> Result:
         """The same with other random numbers."""
         return self._computed(stance, seed=seed)
+
+    def uncertainty(self, stance: Stance) -> Result:
+        """How far float32 may be from double precision, as the yardstick samples it, under this very stance.
+
+        By the names of ``result``, 0-d each, in units of what the scenario states. Of stances that draw nothing.
+        """
+        generator = np.random.default_rng(0)
+        exact, rough = self._computed({**stance, "dtype": "float64"}), Nudged(self._models, generator)
+        furthest = dict.fromkeys(exact, 0.0)
+        for _ in range(DRAWS):
+            inputs = {name: nudge(array.astype(np.float32), generator) for name, array in self._batch.inputs.items()}
+            drawn = Steps(rough, replace(self._batch, inputs=inputs), self._begin, lambda: None)._computed(stance)
+            for name, value in drawn.items():
+                furthest[name] = max(furthest[name], float(np.abs(value - exact[name]).max(initial=0.0)))
+        return {name: np.array(value, np.float64) for name, value in furthest.items()}
 
     def _computed(self, stance: Stance, *, seed: int = 0) -> Result:
         import tensorflow as tf
