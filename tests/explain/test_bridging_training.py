@@ -55,6 +55,7 @@ def run(make_case, workers, tmp_path_factory):
         case("two"),
         case("defaults", attack={"epsilon": 0.1}, steps=90, seeds=2),
         case("masks", layers=[DROPOUT], mode="training"),
+        case("overflow", match_scale=True, steps=1, weighting={"clean": 1e-38, "adversarial": 3.0}),
     ]
     found = complete(execute(cases, options, shared=workers), lambda event: None)
     return options, found, explain_run(found, options, workers)
@@ -130,3 +131,11 @@ def test_a_trajectory_that_no_stance_leads_to_is_unexplained_from_its_step_on(ru
     reason = found.metrics["bridge"]["reason"]
     assert reason.startswith("the reimplementation under the settings of nsl does not meet nsl: ")
     assert reason.endswith(f", from step {row} on")
+
+
+def test_a_factor_that_overflows_on_the_losses_and_not_in_the_rate_is_a_cause(run):
+    """As a stance of its own it means the same, so it is asked only after all that does not."""
+    found = explained(run[-1], "overflow")
+    assert (found.metrics["left_nonfinite"], found.metrics["right_nonfinite"]) == (1, None)
+    assert shares(found) == {"learning-rate": pytest.approx(1.0)}
+    assert {end["verdict"] for end in found.metrics["bridge"]["ends"].values()} == {"EQUAL"}

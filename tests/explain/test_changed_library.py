@@ -16,6 +16,7 @@ NSL = "neural_structured_learning.lib.utils"
 CLEVERHANS = "cleverhans.tf2.attacks.fast_gradient_method"
 FLOOR, TIES, CONSTANT = "another floor", "another tie rule", "a constant a thousandth off"
 IN_A_STEP = "a constant of the attack in a training step"
+WHERE_CONFIDENT = "the same in a step of a model a hundred times as confident, of which float32 knows less"
 
 SCENARIO = """
 summary: Six examples, the first of which ties all predictions; features 0 and 1 tie for the largest gradient.
@@ -49,6 +50,7 @@ CHANGES = {
     ("cleverhans-v4", IN_A_STEP): (
         *(CLEVERHANS, "fast_gradient_method", "x + optimal_perturbation", "x + 1.001 * optimal_perturbation", "linf"),
     ),
+    ("nsl", WHERE_CONFIDENT): (NSL, "maximize_within_unit_norm", "tensor * _expand", "1.001 * tensor * _expand", "l2"),
 }
 """By library and change: the module, the function, what stands in its source, what stands there instead, the norm."""
 
@@ -64,6 +66,7 @@ EXPECTED = {
     ("cleverhans-v4", CONSTANT): ("scale", "the scale (epsilon): "),
     ("nsl", IN_A_STEP): ("adversarial loss", "the adversarial loss: "),
     ("cleverhans-v4", IN_A_STEP): ("adversarial loss", "the adversarial loss: "),
+    ("nsl", WHERE_CONFIDENT): ("adversarial loss", "the adversarial loss: "),
 }
 
 
@@ -103,8 +106,9 @@ def test_a_changed_library_is_unexplained_at_the_step_that_was_changed(
     *arguments, norm = CHANGES[library, what]
     kernel = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     kernel[1] = kernel[0] = 2 * kernel[0]
+    kernel *= 100 if what == WHERE_CONFIDENT else 1
     np.savez(tmp_path / "weights.npz", kernel, np.zeros(4, np.float32))
-    kind = "loss" if what == IN_A_STEP else "perturbation"
+    kind = "loss" if what in (IN_A_STEP, WHERE_CONFIDENT) else "perturbation"
     text = SCENARIO.replace("NORM", norm).replace("KIND", kind)
     (tmp_path / "changed.yaml").write_text(text, encoding="utf-8")
     called = f"__import__('runpy').run_path(path)['change'](*{arguments!r})"
