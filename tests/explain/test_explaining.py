@@ -23,6 +23,7 @@ CASES = (
     ("loss/step-defaults.yaml", None),
     ("loss/step-label-smoothing.yaml", "l2"),
     ("loss/step-dropout.yaml", "attack_mode=training"),
+    ("loss/step-through-a-confident-model.yaml", None),
 )
 
 
@@ -96,6 +97,7 @@ def test_several_causes_at_once_are_told_apart(explained):
         ("tied-predictions", "cleverhans-v3", "reference-cleverhans", {"prediction-ties"}),
         ("partly-nonfinite-gradients", "nsl", "cleverhans-v3", {"nonfinite-gradient"}),
         ("step-label-smoothing", "nsl", "cleverhans-v3", {"label-smoothing", "gradient-flow"}),
+        ("step-through-a-confident-model", "nsl", "cleverhans-v3", {"gradient-flow"}),
         ("step-defaults", "nsl", "cleverhans-v3", {"epsilon", "norm", "label-source", "loss-weighting"}),
     ],
 )
