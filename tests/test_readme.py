@@ -28,7 +28,9 @@ def named_after(command: str) -> list[tuple[str, list[str]]]:
     """The word that follows a command in the README, and the options after it: ``run``, ``["--fresh"]``."""
     found = []
     for line in snippets():
-        called = re.match(rf"(?:\$ )?(?:[A-Z_]+=\S+ )*{command} ((?:(?:baseline|store) )?[a-z][a-z0-9-]*)(.*)", line.strip())
+        called = re.match(
+            rf"(?:\$ )?(?:[A-Z_]+=\S+ )*{command} ((?:(?:baseline|store) )?[a-z][a-z0-9-]*)(.*)", line.strip()
+        )
         if called:
             found.append((called[1], re.findall(r"(?<!\S)--?[a-z][a-z-]*", called[2].partition("#")[0])))
     return found

@@ -23,7 +23,7 @@ from harness.subjects.stances.stance import OWN_DRAWS, TENSORFLOW_1_OPTIMIZER, S
 from harness.subjects.stances.trainings import Trained, Trainings, result_key
 from harness.vocabulary import Verdict, canonical_json
 
-MOST_STEPS = 1200
+MOST_STEPS = 600
 """Steps of all combinations of a bridge together: with more combinations it is measured at an earlier step."""
 
 MOST_COMBINATIONS = 64

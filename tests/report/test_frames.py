@@ -80,7 +80,7 @@ def test_settings_really_used_and_those_left_to_defaults(outcomes):
     assert row["settings.labels"] == "predicted"
     assert "labels" in row["defaulted"].split(";")
     assert "epsilon" not in row["defaulted"].split(";")
-    assert row["point.attack.norm"] is np.nan
+    assert np.isnan(row["point.attack.norm"])
     assert rows(outcomes, case="alike[norm=l2]")["point.attack.norm"].unique().tolist() == ["l2"]
 
 

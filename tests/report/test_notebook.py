@@ -61,6 +61,7 @@ def test_all_reports_are_written(result):
     assert {path.name for path in result.folder.iterdir()} == {
         "arrays",
         "comparisons.csv",
+        "comparisons.parquet",
         "junit.xml",
         "report.html",
         "report.md",
