@@ -10,7 +10,7 @@ from typing import Any
 from harness.engine.events import CaseJudged, Damaged, Event, Explaining
 from harness.engine.record import CaseRecord, Run
 from harness.engine.run import Options, complete, execute
-from harness.engine.workers import Workers
+from harness.engine.workers import Pool
 from harness.explain.measured import LIBRARIES
 from harness.explain.proposals import Proposal, propose
 from harness.vocabulary import YARDSTICK, Case, Comparison, Verdict, content_hash
@@ -44,7 +44,7 @@ class _Wanted:
 
 
 def with_proposals(
-    run: Run, options: Options, workers: Workers, listen: Callable[[Event], None] = lambda event: None
+    run: Run, options: Options, workers: Pool, listen: Callable[[Event], None] = lambda event: None
 ) -> Run:
     """The run with what to set for every explained divergence, and the verdict that it leads to.
 
@@ -107,7 +107,7 @@ def _chosen(missing: Sequence[_Wanted]) -> list[_Wanted]:
 
 
 def _executed(
-    chosen: Sequence[_Wanted], run: Run, options: Options, workers: Workers, listen: Callable[[Event], None]
+    chosen: Sequence[_Wanted], run: Run, options: Options, workers: Pool, listen: Callable[[Event], None]
 ) -> tuple[dict[str, CaseRecord], bool]:
     """What came of the changed cases, by key, and whether it was interrupted.
 
@@ -138,7 +138,7 @@ def _records(
     chosen: Sequence[_Wanted],
     run: Run,
     options: Options,
-    workers: Workers,
+    workers: Pool,
     listen: Callable[[Event], None],
 ) -> tuple[dict[str, CaseRecord], bool]:
     done = 0
