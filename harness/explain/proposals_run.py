@@ -13,13 +13,14 @@ from harness.engine.run import Options, complete, execute
 from harness.engine.workers import Pool
 from harness.explain.measured import LIBRARIES
 from harness.explain.proposals import Proposal, propose
+from harness.scenario.variant import variant
 from harness.vocabulary import YARDSTICK, Case, Comparison, Verdict, content_hash
 
 MOST_OUTCOMES = 64
 """That a run needs for proposals beyond its own. Pairs of two libraries come first; for the rest nothing is run."""
 
 _NOT_RUN = {
-    "training": "a training is not run for it",
+    "training": "not run: trainings are, for pairs of two libraries only",
     "many": f"not run: at most {MOST_OUTCOMES} outcomes are, those of two libraries first",
     "interrupted": "not run: interrupted",
 }
@@ -96,11 +97,11 @@ def _key(case: Case) -> str:
 
 
 def _chosen(missing: Sequence[_Wanted]) -> list[_Wanted]:
-    """What is run: as many as need no more than ``MOST_OUTCOMES``."""
+    """What is run: as many as need no more than ``MOST_OUTCOMES``; trainings of two libraries only, which take long."""
     chosen, outcomes = [], set()
     for one in sorted(missing, key=lambda one: one.rank):
         needed = outcomes | {(one.key, name) for name in one.pair}
-        if one.record.case.kind != "training" and len(needed) <= MOST_OUTCOMES:
+        if (one.record.case.kind != "training" or not one.rank) and len(needed) <= MOST_OUTCOMES:
             chosen.append(one)
             outcomes = needed
     return chosen
@@ -118,7 +119,9 @@ def _executed(
         first = cases.get(one.key, one.proposal.case)
         assert first is not None
         names = {*one.pair, *(first.subjects if one.key in cases else ())}
-        cases[one.key] = replace(first, subjects=tuple(name for name in one.record.case.subjects if name in names))
+        cases[one.key] = replace(
+            _of_one_seed(first), subjects=tuple(name for name in one.record.case.subjects if name in names)
+        )
     records, interrupted = _records(cases, chosen, run, options, workers, listen)
     excused = {
         one.key: replace(cases[one.key], subjects=(*cases[one.key].subjects, YARDSTICK))
@@ -157,7 +160,13 @@ def _records(
         options = replace(options, weights_of=replace(run, cases=renamed, folder=None))
     listen(Explaining(0, len(cases), "proposals"))
     finished = complete(execute(list(cases.values()), replace(options, against=None), shared=workers), tell)
-    return {_key(record.case): record for record in finished.cases}, finished.interrupted
+    keys = {case.id: key for key, case in cases.items()}
+    return {keys[record.case.id]: record for record in finished.cases}, finished.interrupted
+
+
+def _of_one_seed(case: Case) -> Case:
+    """A trajectory tells whether two sides agree; further seeds tell how good the models are."""
+    return variant(case, {"training.seeds": 1}) if case.training.get("seeds", 1) > 1 else case
 
 
 def _answer(one: _Wanted, record: CaseRecord | None) -> dict[str, Any]:
