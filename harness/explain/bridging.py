@@ -103,7 +103,9 @@ class _Case:
         except Exception as error:  # what a model or TensorFlow raises costs this bridge, not the others
             return {**unexplained, "reason": f"the reimplementation failed: {in_one_line(error)}"}
         if not found["measure"]:
-            return {**unexplained, **found, "reason": "the two ends of the bridge do not differ"}
+            if "CLOSE" not in {verdict for verdict, _ in ends.values()}:
+                return {**unexplained, **found, "reason": "the two ends of the bridge do not differ"}
+            found |= {"measure": "l2", "round_off": 1.0}  # float32 puts each so far from what they have in common
         return {**unexplained, **found, "reason": ""}
 
     def _attributed(
