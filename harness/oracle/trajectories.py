@@ -94,8 +94,9 @@ def _distance(left: np.ndarray, right: np.ndarray) -> float | None:
 
 
 def _differs(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """In any bit; in value, where the precisions differ."""
-    return different_bits(left, right) if left.dtype == right.dtype else np.asarray(left != right)
+    """In any bit; in value, where the precisions differ. Which NaN it is, is the processor's and says nothing."""
+    both_nan = np.isnan(left) & np.isnan(right)
+    return (different_bits(left, right) if left.dtype == right.dtype else np.asarray(left != right)) & ~both_nan
 
 
 def _first_difference(left: np.ndarray, right: np.ndarray, common: np.ndarray, rows: list[Any]) -> int | None:
