@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.explain.searching.search import Searched
 
 _SUMMARY = "Look for divergences that no cause explains, in random scenarios."
-_TIMEOUT = 60.0
+_TIMEOUT = 150.0
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -74,15 +74,24 @@ class Conformance:
         return [one for one in self.asked if one.conforms and one.known]
 
 
+FORM = "form"
+"""Tag of scenarios that tell two forms of the same arithmetic apart, both of them right: nobody is held to these."""
+
+
+def binds(case: Case, like: str) -> bool:
+    """Whether an implementation that is like a subject has to agree with it in this case."""
+    return like in case.subjects and FORM not in case.tags
+
+
 def questions(cases: Iterable[Case], subject: str, like: str, kinds: Collection[Kind]) -> list[Case]:
-    """The cases in which ``like`` takes part, of these kinds, with both subjects and the yardstick in them.
+    """The cases of these kinds that bind whoever is like ``like``, with both subjects and the yardstick in them.
 
     Raises:
         HarnessError: there is none.
     """
     selected = []
     for case in cases:
-        if like not in case.subjects or case.kind not in kinds:
+        if not binds(case, like) or case.kind not in kinds:
             continue
         # What float32 could know excuses nothing of a training.
         beside = () if case.kind == "training" else (YARDSTICK,)

@@ -216,6 +216,7 @@ def test_only_cases_that_both_can_be_asked_are(make_case):
         make_case("both", subjects=("nsl", LIKE)),
         make_case("step", kind="loss", training={}, subjects=("nsl", LIKE)),
         make_case("one", subjects=("nsl", "cleverhans-v3")),
+        make_case("form", subjects=("nsl", LIKE), tags=("edge", "form")),
     ]
     (asked,) = questions(cases, "a:b", LIKE, ("perturbation",))
     assert (asked.id, asked.subjects) == ("both", ("a:b", LIKE, "reference-float64"))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.engine.conformance import Asked, conformance, with_labels_stated
+from harness.engine.conformance import Asked, binds, conformance, with_labels_stated
 from harness.engine.events import Event
 from harness.engine.record import Run
 from harness.engine.run import Options, complete, execute
@@ -93,7 +93,7 @@ def conduct(
         return finished
 
     try:
-        selected = [case for case in cases if case.kind == family.kind and family.like in case.subjects]
+        selected = [case for case in cases if case.kind == family.kind and binds(case, family.like)]
         of_original = run(selected, [], lambda event: None)
         computed = [record for record in of_original.cases if record.outcome(family.like).status == "ok"]
         asked = [with_labels_stated(record.case, record.outcome(family.like)) for record in computed]
