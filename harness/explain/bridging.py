@@ -129,19 +129,23 @@ class _Case:
             end = Side(replace(real.outcome, settings=settings), self._stances.result(stance))
             figures = metrics_of(self._case, self._inputs, real, end, self._sides.get(YARDSTICK))
             verdict = judge(figures, self._tolerance, kind=self._case.kind)
-            if verdict is Verdict.DIVERGED and self._case.kind == "loss":
-                figures = self._beyond_uncertainty(real, end, stance)
+            if verdict is Verdict.DIVERGED and isinstance(self._stances, Steps):
+                end = Side(end.outcome, self._stances.exact(stance))
+                figures = metrics_of(self._case, self._inputs, real, end, self._sides.get(YARDSTICK))
                 verdict = judge(figures, self._tolerance, kind="loss")
+                if verdict is Verdict.DIVERGED:
+                    figures = self._beyond_uncertainty(real, end, stance)
+                    verdict = judge(figures, self._tolerance, kind="loss")
             said = sentence(verdict, figures, self._tolerance, kind=self._case.kind)
             within = self._within_draws(name, stance) if stance.get("random-draws") == OWN_DRAWS else ""
             self._ends[name] = (DRAWN, within) if within else (str(verdict), said)
         return self._ends[name]
 
     def _beyond_uncertainty(self, real: Side, end: Side, stance: Stance) -> dict[str, Any]:
-        """Figures of an end beyond what float32 can know under its own stance, of which no yardstick need have run."""
+        """Figures of an end beyond what its precision can know under its own stance; no yardstick need have run."""
         assert isinstance(self._stances, Steps)
         uncertainty = None
-        if stance["dtype"] == "float32" and not stance["random-draws"]:
+        if not stance["random-draws"]:
             with suppress(Exception):  # a model that cannot be had in double precision has the end judged without
                 uncertainty = self._stances.uncertainty(stance)
         scales = {"left_scale": real.scale, "right_scale": end.scale}

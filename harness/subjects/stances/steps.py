@@ -51,6 +51,10 @@ class Steps:
             self._results[key] = self._computed(stance)
         return self._results[key]
 
+    def exact(self, stance: Stance) -> Result:
+        """The same in the very arithmetic of the stance: those with one key may differ in their rounding."""
+        return self._computed(stance)
+
     def drawn(self, stance: Stance, seed: int) -> Result:
         """The same with other random numbers."""
         return self._computed(stance, seed=seed)
@@ -58,17 +62,20 @@ class Steps:
     def uncertainty(self, stance: Stance) -> Result:
         """How far float32 may be from double precision, as the yardstick samples it, under this very stance.
 
-        By the names of ``result``, 0-d each, in units of what the scenario states. Of stances that draw nothing.
+        In double precision what it may be off itself: as much less as its unit of round-off is smaller. By the names of
+        ``result``, 0-d each, in units of what the scenario states. Of stances that draw nothing.
         """
         generator = np.random.default_rng(0)
         exact, rough = self._computed({**stance, "dtype": "float64"}), Nudged(self._models, generator)
+        finer = float(np.finfo(stance["dtype"]).eps / np.finfo(np.float32).eps)
+        single = {**stance, "dtype": "float32"}
         furthest = dict.fromkeys(exact, 0.0)
         for _ in range(DRAWS):
             inputs = {name: nudge(array.astype(np.float32), generator) for name, array in self._batch.inputs.items()}
-            drawn = Steps(rough, replace(self._batch, inputs=inputs), self._begin, lambda: None)._computed(stance)
+            drawn = Steps(rough, replace(self._batch, inputs=inputs), self._begin, lambda: None)._computed(single)
             for name, value in drawn.items():
                 furthest[name] = max(furthest[name], float(np.abs(value - exact[name]).max(initial=0.0)))
-        return {name: np.array(value, np.float64) for name, value in furthest.items()}
+        return {name: np.array(value * finer, np.float64) for name, value in furthest.items()}
 
     def _computed(self, stance: Stance, *, seed: int = 0) -> Result:
         import tensorflow as tf
