@@ -119,9 +119,8 @@ def _executed(
         first = cases.get(one.key, one.proposal.case)
         assert first is not None
         names = {*one.pair, *(first.subjects if one.key in cases else ())}
-        cases[one.key] = replace(
-            _of_one_seed(first), subjects=tuple(name for name in one.record.case.subjects if name in names)
-        )
+        taking_part = tuple(name for name in one.record.case.subjects if name in names)
+        cases[one.key] = replace(_shortened(first, one.comparison.metrics["bridge"]), subjects=taking_part)
     records, interrupted = _records(cases, chosen, run, options, workers, listen)
     excused = {
         one.key: replace(cases[one.key], subjects=(*cases[one.key].subjects, YARDSTICK))
@@ -164,9 +163,12 @@ def _records(
     return {keys[record.case.id]: record for record in finished.cases}, finished.interrupted
 
 
-def _of_one_seed(case: Case) -> Case:
-    """A trajectory tells whether two sides agree; further seeds tell how good the models are."""
-    return variant(case, {"training.seeds": 1}) if case.training.get("seeds", 1) > 1 else case
+def _shortened(case: Case, bridge: Mapping[str, Any]) -> Case:
+    """A training as far as its bridge goes, with the first seed: that tells whether two sides agree."""
+    if case.kind != "training":
+        return case
+    shorter = {"training.seeds": 1, "training.steps": bridge.get("step", case.training["steps"])}
+    return variant(case, {name: value for name, value in shorter.items() if case.training[name[9:]] != value})
 
 
 def _answer(one: _Wanted, record: CaseRecord | None) -> dict[str, Any]:
