@@ -7,13 +7,12 @@ imported here.
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from harness.bench.training_steps import EPSILON, Work, batch_of, models_of
+from harness.bench.training_steps import EPSILON, Work, batch_of, models_of, seconds_in_a_row
 from harness.subjects import cleverhans_v3_training, nsl
 from harness.subjects.environments import TENSORFLOW_1, TENSORFLOW_2
 
@@ -38,14 +37,7 @@ def examples(environment: str, work: Work) -> dict[str, np.ndarray]:
 
 def seconds_a_call(environment: str, work: Work, number: int) -> dict[str, float]:
     """Wall seconds of one call, the mean of a number of them in a row, by subject. Runs in a worker."""
-    seconds = {}
-    for name, call in _calls(environment, work).items():
-        call()  # brings its weights back into the processor's cache
-        started = time.perf_counter()
-        for _ in range(number):
-            call()
-        seconds[name] = (time.perf_counter() - started) / number
-    return seconds
+    return seconds_in_a_row(_calls(environment, work), number)
 
 
 @functools.lru_cache(maxsize=1)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from harness.bench.attack_calls import BARE, examples, seconds_a_call
 from harness.bench.rows import Row, ratios
-from harness.bench.training import in_worker
+from harness.bench.training import in_both
 from harness.bench.training_steps import Work
 from harness.engine.workers import Workers
-from harness.subjects.environments import TENSORFLOW_1, TENSORFLOW_2
 from harness.vocabulary import HarnessError
 
 SECTION = "attack"
@@ -36,17 +34,10 @@ def rows(*, repetitions: int, works: Mapping[Work, int] = WORKS) -> Iterator[Row
     """
     workers = Workers()
 
-    def in_both(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-        return {
-            name: value
-            for environment in (TENSORFLOW_2, TENSORFLOW_1)
-            for name, value in in_worker(workers, environment, function, *arguments).items()
-        }
-
     try:
         for work, number in works.items():
-            check_same_examples(in_both(examples, work))
-            measured = [in_both(seconds_a_call, work, number) for _ in range(repetitions)]
+            check_same_examples(in_both(workers, examples, work))
+            measured = [in_both(workers, seconds_a_call, work, number) for _ in range(repetitions)]
             seconds = {name: tuple(one[name] for one in measured) for name in measured[0]}
             yield Row(SECTION, f"{work}: {BARE}", tuple(1e3 * value for value in seconds[BARE]), "ms")
             for name in list(seconds)[1:]:

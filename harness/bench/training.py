@@ -39,17 +39,10 @@ def rows(*, repetitions: int, works: Mapping[Work, int] = WORKS) -> Iterator[Row
     """
     workers = Workers()
 
-    def in_both(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-        return {
-            name: value
-            for environment in (TENSORFLOW_2, TENSORFLOW_1)
-            for name, value in in_worker(workers, environment, function, *arguments).items()
-        }
-
     try:
         for work, number in works.items():
-            check_same_losses(in_both(first_losses, work, _CHECKED))
-            measured = [in_both(seconds_a_step, work, number) for _ in range(repetitions)]
+            check_same_losses(in_both(workers, first_losses, work, _CHECKED))
+            measured = [in_both(workers, seconds_a_step, work, number) for _ in range(repetitions)]
             seconds = {name: tuple(one[name] for one in measured) for name in measured[0]}
             for name, values in seconds.items():
                 yield Row(SECTION, f"{work}: {name}", tuple(1e3 * value for value in values), "ms")
@@ -65,6 +58,15 @@ def check_same_losses(losses: Mapping[str, list[float]]) -> None:
     for name, values in losses.items():
         if not np.allclose(values, losses[LEAST], rtol=_TOLERANCE, atol=0.0):
             raise HarnessError(f"the first losses of {name} are {values}; those of {LEAST} {losses[LEAST]}")
+
+
+def in_both(workers: Workers, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """What a function returns in the workers of both environments, TensorFlow 2 first; its first argument is which."""
+    return {
+        name: value
+        for environment in (TENSORFLOW_2, TENSORFLOW_1)
+        for name, value in in_worker(workers, environment, function, *arguments).items()
+    }
 
 
 def in_worker(workers: Workers, environment: Environment, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -88,12 +88,17 @@ def first_losses(environment: str, work: Work, number: int) -> dict[str, list[fl
 
 def seconds_a_step(environment: str, work: Work, number: int) -> dict[str, float]:
     """Wall seconds of one step, the mean of a number of them in a row, by step. Runs in a worker."""
+    return seconds_in_a_row(_steps(environment, work), number)
+
+
+def seconds_in_a_row(calls: Mapping[str, Callable[[], Any]], number: int) -> dict[str, float]:
+    """Wall seconds of one call, the mean of a number of them in a row, by name."""
     seconds = {}
-    for name, step in _steps(environment, work).items():
-        step()  # brings its weights back into the processor's cache
+    for name, call in calls.items():
+        call()  # brings its weights back into the processor's cache
         started = time.perf_counter()
         for _ in range(number):
-            step()
+            call()
         seconds[name] = (time.perf_counter() - started) / number
     return seconds
 

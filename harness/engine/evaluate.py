@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,20 @@ from harness.vocabulary import Case, canonical_json
 
 if TYPE_CHECKING:
     from harness.reference.accuracy import Evaluation
+
+
+class Attack(NamedTuple):
+    """The attack under which a model is evaluated. See ``harness.reference.accuracy.Evaluation``."""
+
+    norm: str
+    epsilons: tuple[float, ...]
+    clip: tuple[float | None, float | None]
+
+
+def attack_on(case: Case) -> Attack:
+    """That of a case of kind training: in its norm, linf where it states none, and within its clip range."""
+    low, high = case.attack.get("clip") or (None, None)
+    return Attack(case.attack.get("norm", "linf"), tuple(case.training["evaluate"]["epsilons"]), (low, high))
 
 
 def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> dict[str, Any]:
@@ -42,9 +56,7 @@ def evaluate_training(store_root: Path, case: Case, data: str, arrays: str) -> d
         data,
         canonical_json(case.model),
         str(outcome["final_weights"].dtype),
-        case.attack.get("norm", "linf"),
-        tuple(case.training["evaluate"]["epsilons"]),
-        tuple(case.attack.get("clip") or (None, None)),
+        attack_on(case),
     )
     recorded = {int(step): row for row, step in enumerate(outcome["steps"])}
     every, last = case.training["evaluate"]["every"], int(outcome["steps"][-1])
@@ -71,9 +83,7 @@ def _judge(
     data: str,
     section: str,
     dtype: str,
-    norm: str,
-    epsilons: tuple[float, ...],
-    clip: tuple[float | None, float | None],
+    attack: Attack,
 ) -> Evaluation:
     """What evaluates the models of a case, kept for the next subject's: to compile it takes longer than to use it."""
     from harness.reference.accuracy import Evaluation
@@ -88,9 +98,7 @@ def _judge(
         models_room.build(model, shapes, dtype=dtype, output=output),
         inputs,
         problem["test/labels"],
-        norm=norm,
-        epsilons=epsilons,
-        clip=clip,
+        **attack._asdict(),
     )
 
 

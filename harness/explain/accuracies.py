@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.engine.evaluate import Attack, attack_on
 from harness.engine.record import by_prefix
 from harness.engine.store import Store
 from harness.subjects.protocol import Models
@@ -37,15 +38,12 @@ class Accuracies:
         return self._known[key]
 
     def _evaluated(self, weights: np.ndarray) -> Mapping[str, float]:
-        low, high = self._case.attack.get("clip") or (None, None)
         judge = _evaluation(
             # Without a softmax at the end the attack need not take probabilities for logits.
             self._models.get(dtype=str(weights.dtype), output="logits" if self._models.declared else None),
             self._root,
             self._data,
-            norm=self._case.attack.get("norm", "linf"),
-            epsilons=tuple(self._case.training["evaluate"]["epsilons"]),
-            clip=(low, high),
+            attack_on(self._case),
         )
         return judge.of(weights)[0]
 
@@ -55,14 +53,11 @@ def _evaluation(
     model: Any,
     store_root: Path,
     data: str,
-    *,
-    norm: str,
-    epsilons: tuple[float, ...],
-    clip: tuple[float | None, float | None],
+    attack: Attack,
 ) -> Any:
     """Kept for the next case: cases with the same model stand together, and an evaluation compiles its attack."""
     from harness.reference.accuracy import Evaluation
 
     arrays = Store(store_root).get_arrays(data)
     inputs = by_prefix(arrays, "test/input")
-    return Evaluation(model, inputs, arrays["test/labels"], norm=norm, epsilons=epsilons, clip=clip)
+    return Evaluation(model, inputs, arrays["test/labels"], **attack._asdict())

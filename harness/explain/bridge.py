@@ -20,6 +20,16 @@ MOST_SETTINGS = 10
 R = TypeVar("R")
 
 
+NO_BRIDGE: Mapping[str, Any] = {
+    "reason": "", "differing": {}, "ends": {}, "measure": "", "settings": {}, "steps": [], "round_off": 0.0,
+    "evaluated": 0,
+}  # fmt: skip
+"""What the JSON of a bridge holds where there is nothing to say; whoever builds one puts ``reason`` into it."""
+
+_DRAWS_APART = 1.5
+"""Times the mean distance of the outermost draw: of nine equals one is the outermost, and by chance a little more."""
+
+
 @dataclass(frozen=True)
 class Distance:
     """How far two results are apart.
@@ -155,7 +165,8 @@ def attribution(
     usable = {name: bool(np.isfinite(list(one.values())).all() and one[full] > 0) for name, one in measures.items()}
     measure = "l2" if usable["l2"] else "elements"
     if not usable[measure]:
-        return {"measure": "", "settings": {}, "steps": [], "round_off": 0.0, "evaluated": bridged.evaluated}
+        nothing = {name: NO_BRIDGE[name] for name in ("measure", "settings", "steps", "round_off")}
+        return {**nothing, "evaluated": bridged.evaluated}
     values = {name: shapley_values(measures[name], bridged.orders) if usable[name] else None for name in measures}
     round_off = min(1.0, remainder / whole) if measure == "l2" and np.isfinite(remainder) and whole > 0 else 0.0
     chosen = values[measure]
@@ -216,6 +227,26 @@ def _steps(codes: Sequence[str], shares: np.ndarray, table: Callable[[int], Dist
         one = table(combination)
         steps.append({"code": codes[bit], "elements": one.elements, "l2": one.l2 if np.isfinite(one.l2) else None})
     return steps
+
+
+def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``|a - b|`` of two float64 arrays; NaN and NaN are 0 apart, NaN and a number infinitely."""
+    with np.errstate(invalid="ignore"):
+        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+    difference[~np.isfinite(difference)] = np.inf
+    return difference
+
+
+def among_draws(real: R, draws: Sequence[R], distance: Callable[[R, R], Distance]) -> tuple[float, float, float] | None:
+    """How a side that draws masks of its own stands among draws of the reimplementation.
+
+    Returns:
+        Its mean l2 distance from them, and the least and the largest that one of them has from the rest; ``None``
+        where it is farther off than one of them would be.
+    """
+    every = [real, *draws]
+    own, *others = [sum(distance(one, other).l2 for other in every) / len(draws) for one in every]
+    return (own, min(others), max(others)) if own <= _DRAWS_APART * max(others) else None
 
 
 def causes_of(bridge: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from harness.engine.comparing import Side, metrics_of, side_of
 from harness.engine.record import by_prefix
 from harness.engine.store import Store
 from harness.engine.work import Problem, in_hand, in_one_line
-from harness.explain.bridge import Distance, attribution, span
+from harness.explain.bridge import NO_BRIDGE, Distance, among_draws, apart, attribution, span
 from harness.explain.leaving import Leaving, Stepped, attacked, leaving_of_attack, leaving_of_step
 from harness.explain.step_pictures import StepPictures
 from harness.oracle import gradients
@@ -29,9 +29,8 @@ from harness.vocabulary import YARDSTICK, Case, Outcome, Verdict
 DRAWN = "DRAWN"
 """Of an end: random numbers stand between the two, and it is as far off as they put it."""
 
-_DRAWS = 8
-_FARTHER = 1.5
-"""Times the mean distance of the outermost draw: of nine equals one is the outermost, and by chance a little more."""
+DRAWS = 8
+"""Of the reimplementation, among which a side with draws of its own has to stand."""
 
 _COMPONENTS = ("clean_loss", "adversarial_loss")
 
@@ -80,8 +79,7 @@ class _Case:
         and ``sentence``, and where it is not met ``leaves``, the ``step`` at which, with ``words``. The rest as
         ``bridge.attribution`` has it; empty where there is a reason.
         """
-        empty = {"measure": "", "settings": {}, "steps": [], "round_off": 0.0, "evaluated": 0}
-        unexplained = {"differing": {}, "ends": {}, **empty}
+        unexplained = dict(NO_BRIDGE)
         try:
             stances = [stance_of(self._case, self._sides[name].outcome) for name in (left, right)]
         except NoStance as reason:
@@ -126,20 +124,25 @@ class _Case:
             settings = real.outcome.settings
             if self._case.kind == "loss":  # the weights of the stance are the scenario's
                 settings = {**settings, "objective": {**settings["objective"], "scale": 1.0}}
-            end = Side(replace(real.outcome, settings=settings), self._stances.result(stance))
-            figures = metrics_of(self._case, self._inputs, real, end, self._sides.get(YARDSTICK))
+            outcome = replace(real.outcome, settings=settings)
+            looks = self._figures_of_end(real, outcome, stance)
+            figures = next(looks)
             verdict = judge(figures, self._tolerance, kind=self._case.kind)
-            if verdict is Verdict.DIVERGED and isinstance(self._stances, Steps):
-                end = Side(end.outcome, self._stances.exact(stance))
-                figures = metrics_of(self._case, self._inputs, real, end, self._sides.get(YARDSTICK))
-                verdict = judge(figures, self._tolerance, kind="loss")
-                if verdict is Verdict.DIVERGED:
-                    figures = self._beyond_uncertainty(real, end, stance)
-                    verdict = judge(figures, self._tolerance, kind="loss")
+            while verdict is Verdict.DIVERGED and (closer := next(looks, None)) is not None:
+                figures, verdict = closer, judge(closer, self._tolerance, kind=self._case.kind)
             said = sentence(verdict, figures, self._tolerance, kind=self._case.kind)
             within = self._within_draws(name, stance) if stance.get("random-draws") == OWN_DRAWS else ""
             self._ends[name] = (DRAWN, within) if within else (str(verdict), said)
         return self._ends[name]
+
+    def _figures_of_end(self, real: Side, outcome: Outcome, stance: Stance) -> Iterator[Mapping[str, Any]]:
+        """How an end stands to the real result, seen ever more closely, as long as it is not met."""
+        end, yardstick = Side(outcome, self._stances.result(stance)), self._sides.get(YARDSTICK)
+        yield metrics_of(self._case, self._inputs, real, end, yardstick)
+        if isinstance(self._stances, Steps):
+            end = Side(outcome, self._stances.exact(stance))
+            yield metrics_of(self._case, self._inputs, real, end, yardstick)
+            yield self._beyond_uncertainty(real, end, stance)
 
     def _beyond_uncertainty(self, real: Side, end: Side, stance: Stance) -> dict[str, Any]:
         """Figures of an end beyond what its precision can know under its own stance; no yardstick need have run."""
@@ -162,14 +165,14 @@ class _Case:
     def _within_draws(self, name: str, stance: Stance) -> str:
         """How a side that draws masks of its own stands among draws of the reimplementation; empty if beyond them."""
         assert isinstance(self._stances, Steps)
-        draws = [self._stances.drawn(stance, seed) for seed in range(1, 1 + _DRAWS)]
-        every, distance = [self._scaled(self._sides[name]), *draws], self._distance(name, name)
-        mean = [sum(distance(one, other).l2 for other in every) / _DRAWS for one in every]
-        if not mean[0] <= _FARTHER * max(mean[1:]):
+        draws = [self._stances.drawn(stance, seed) for seed in range(1, 1 + DRAWS)]
+        stands = among_draws(self._scaled(self._sides[name]), draws, self._distance(name, name))
+        if stands is None:
             return ""
+        own, least, most = stands
         return (
-            f"masks are drawn: its gradients are {mean[0]:.3g} from those of {_DRAWS} draws of the reimplementation, "
-            f"which are {min(mean[1:]):.3g} to {max(mean[1:]):.3g} from each other"
+            f"masks are drawn: its gradients are {own:.3g} from those of {DRAWS} draws of the reimplementation, "
+            f"which are {least:.3g} to {most:.3g} from each other"
         )
 
     def _scaled(self, side: Side) -> Result:
@@ -208,9 +211,7 @@ def _flat(result: Result) -> np.ndarray:
 
 def _between(a: np.ndarray, b: np.ndarray, limits: Any) -> Distance:
     """``limits``: what may differ by round-off, for each element."""
-    with np.errstate(invalid="ignore"):
-        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
-    difference[~np.isfinite(difference)] = np.inf
+    difference = apart(a, b)
     return Distance(float((difference > limits).mean()), float(np.sqrt((difference**2).sum())))
 
 

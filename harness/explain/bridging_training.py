@@ -11,6 +11,7 @@ from harness.engine.store import Store
 from harness.engine.trajectory import Course
 from harness.engine.work import Problem, in_hand, in_one_line
 from harness.explain.accuracies import Accuracies
+from harness.explain.bridge import NO_BRIDGE
 from harness.explain.trained_pair import End, Pair
 from harness.oracle.verdicts import Tolerance
 from harness.subjects.environments import TENSORFLOW_2
@@ -85,7 +86,4 @@ class _Case:
         return self._trained[key]
 
 
-_EMPTY: Mapping[str, Any] = {
-    "reason": "", "differing": {}, "ends": {}, "measure": "", "settings": {}, "steps": [], "round_off": 0.0,
-    "evaluated": 0, "step": 0, "of_steps": 0, "seeds": 0, "accuracy": {},
-}  # fmt: skip
+_EMPTY: Mapping[str, Any] = {**NO_BRIDGE, "step": 0, "of_steps": 0, "seeds": 0, "accuracy": {}}

@@ -17,7 +17,7 @@ from harness.engine.schedule import Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.work import Problem
 from harness.engine.workers import Pool
-from harness.explain.bridge import causes_of
+from harness.explain.bridge import NO_BRIDGE, causes_of
 from harness.explain.bridging import build_bridges
 from harness.explain.bridging_training import build_training_bridges
 from harness.explain.proposals_run import with_proposals
@@ -119,13 +119,7 @@ def _lean(outcome: Outcome) -> Outcome:
 def _failed(done: Done) -> dict[str, Any]:
     """The bridges of a case whose worker did not return any."""
     reason = f"building the bridge failed: {done.failure}: {done.reason}"
-    return {
-        f"{left}|{right}": {
-            "reason": reason, "differing": {}, "ends": {}, "measure": "", "settings": {}, "steps": [],
-            "round_off": 0.0, "evaluated": 0,
-        }
-        for left, right in done.task.arguments[4]
-    }  # fmt: skip
+    return {f"{left}|{right}": {**NO_BRIDGE, "reason": reason} for left, right in done.task.arguments[4]}
 
 
 def _explained(record: CaseRecord, bridges: Mapping[str, Any]) -> CaseRecord:

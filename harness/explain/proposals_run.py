@@ -43,6 +43,11 @@ class _Wanted:
     def rank(self) -> int:
         return sum(name not in LIBRARIES for name in self.pair)
 
+    @property
+    def may_be_run(self) -> bool:
+        """Trainings take long."""
+        return self.record.case.kind != "training" or not self.rank
+
 
 def with_proposals(
     run: Run, options: Options, workers: Pool, listen: Callable[[Event], None] = lambda event: None
@@ -73,7 +78,7 @@ def with_proposals(
     for one in missing:
         answer = found[id(one.comparison)]
         if not answer["verdict"]:
-            why = "training" if one.record.case.kind == "training" else "many" if one not in chosen else "interrupted"
+            why = "interrupted" if one in chosen else "many" if one.may_be_run else "training"
             answer["reason"] = _NOT_RUN[why]
     cases = tuple(_told(record, found) for record in run.cases)
     seconds = run.seconds + time.monotonic() - clock
@@ -97,11 +102,11 @@ def _key(case: Case) -> str:
 
 
 def _chosen(missing: Sequence[_Wanted]) -> list[_Wanted]:
-    """What is run: as many as need no more than ``MOST_OUTCOMES``; trainings of two libraries only, which take long."""
+    """What is run: as many as need no more than ``MOST_OUTCOMES``."""
     chosen, outcomes = [], set()
     for one in sorted(missing, key=lambda one: one.rank):
         needed = outcomes | {(one.key, name) for name in one.pair}
-        if (one.record.case.kind != "training" or not one.rank) and len(needed) <= MOST_OUTCOMES:
+        if one.may_be_run and len(needed) <= MOST_OUTCOMES:
             chosen.append(one)
             outcomes = needed
     return chosen
@@ -167,8 +172,8 @@ def _shortened(case: Case, bridge: Mapping[str, Any]) -> Case:
     """A training as far as its bridge goes, with the first seed: that tells whether two sides agree."""
     if case.kind != "training":
         return case
-    shorter = {"training.seeds": 1, "training.steps": bridge.get("step", case.training["steps"])}
-    return variant(case, {name: value for name, value in shorter.items() if case.training[name[9:]] != value})
+    shorter = {"seeds": 1, "steps": bridge["step"]}
+    return variant(case, {f"training.{name}": value for name, value in shorter.items() if case.training[name] != value})
 
 
 def _answer(one: _Wanted, record: CaseRecord | None) -> dict[str, Any]:

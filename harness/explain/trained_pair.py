@@ -15,8 +15,8 @@ import numpy as np
 
 from harness.engine.comparing import Side
 from harness.explain.accuracies import Accuracies
-from harness.explain.bridge import MOST_SETTINGS, Distance, attribution, shapley_values, span
-from harness.explain.bridging import DRAWN, by_draws
+from harness.explain.bridge import MOST_SETTINGS, Distance, among_draws, apart, attribution, shapley_values, span
+from harness.explain.bridging import DRAWN, DRAWS, by_draws
 from harness.oracle import trajectories
 from harness.oracle.verdicts import Tolerance, judge, sentence
 from harness.subjects.stances.stance import OWN_DRAWS, TENSORFLOW_1_OPTIMIZER, Stance, differing
@@ -39,10 +39,6 @@ _ROUNDING = (
     "prediction-ties",
 )
 """Settings that most often change nothing but last bits, those first that are most likely to matter."""
-
-_DRAWS = 8
-_FARTHER = 1.5
-"""Times the mean distance of the outermost draw: of nine equals one is the outermost, and by chance a little more."""
 
 
 @dataclass(frozen=True)
@@ -221,10 +217,7 @@ class Pair:
         limit = self._within.tolerance.max_times_twin * twin * float(np.nan_to_num(max(lengths), posinf=0.0))
 
         def between(left: np.ndarray, right: np.ndarray) -> Distance:
-            a, b = left.astype(np.float64), right.astype(np.float64)
-            with np.errstate(invalid="ignore"):
-                difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
-            difference[~np.isfinite(difference)] = np.inf
+            difference = apart(left.astype(np.float64), right.astype(np.float64))
             length = float(np.sqrt((difference**2).sum()))
             beyond = float((difference > limit / np.sqrt(max(difference.size, 1))).mean())
             return Distance(beyond if length > limit else 0.0, length)
@@ -268,14 +261,14 @@ class Pair:
 
     def _within_draws(self, side: Side, stance: Stance, trainings: Trainings, step: int) -> str:
         """How a side that draws masks of its own stands among draws of the reimplementation; empty if beyond them."""
-        draws = [_last(one) for one in trainings.drawn(stance, _DRAWS)]
-        every, distance = [self._weights(side, step), *draws], self._distance(step)
-        mean = [sum(distance(one, other).l2 for other in every) / _DRAWS for one in every]
-        if not mean[0] <= _FARTHER * max(mean[1:]):
+        draws = [_last(one) for one in trainings.drawn(stance, DRAWS)]
+        stands = among_draws(self._weights(side, step), draws, self._distance(step))
+        if stands is None:
             return ""
+        own, least, most = stands
         return (
-            f"masks are drawn: after {step:,} steps its weights are {mean[0]:.3g} from those of {_DRAWS} draws of the "
-            f"reimplementation, which are {min(mean[1:]):.3g} to {max(mean[1:]):.3g} from each other"
+            f"masks are drawn: after {step:,} steps its weights are {own:.3g} from those of {DRAWS} draws of the "
+            f"reimplementation, which are {least:.3g} to {most:.3g} from each other"
         )
 
 
