@@ -123,12 +123,6 @@ def evaluation_key(case: Case, *, data: str, arrays: str) -> str:
 
 def bridge_key(case: Case, *, identity: Mapping[str, str], pairs: Any) -> str:
     """Key of what bridges the pairs of a case, each described by JSON values that name its two sides' results."""
-    rooms = ("explain", "oracle", "reference", "subjects/stances")
-    code = [path for room in rooms for path in (_ROOT / room).glob("*.py")]
-    code += [_ROOT / "engine" / name for name in ("work.py", "comparing.py", "trajectory.py")] + [
-        _ROOT / "scenario" / "models.py"
-    ]
-    code += [_ROOT / "subjects" / name for name in ("keras2.py", "translate.py")]
     return content_hash(
         {
             "kind": case.kind,
@@ -138,9 +132,25 @@ def bridge_key(case: Case, *, identity: Mapping[str, str], pairs: Any) -> str:
             "evaluated": {name: case.attack.get(name) for name in ("norm", "clip")},
             "pairs": pairs,
             "environment": environment(),
-            "code": code_hash(sorted(path for path in code if not path.stem.startswith(_NO_PART_OF_BRIDGES))),
+            "code": code_hash(code_of_bridges()),
         }
     )
+
+
+def code_of_bridges() -> list[Path]:
+    """The files that a bridge comes out of."""
+    rooms = [
+        path for room in ("explain", "oracle", "reference", "subjects/stances") for path in (_ROOT / room).glob("*.py")
+    ]
+    own = [path for path in rooms if not path.stem.startswith(_NO_PART_OF_BRIDGES)]
+    return sorted([*own, *(_ROOT / name for name in _BESIDE_BRIDGES)])
+
+
+_BESIDE_BRIDGES = (
+    *("engine/comparing.py", "engine/evaluate.py", "engine/trajectory.py", "engine/work.py"),
+    *("scenario/models.py", "subjects/keras2.py", "subjects/reference_float64.py", "subjects/translate.py"),
+)
+"""What they use of other rooms."""
 
 
 _NO_PART_OF_BRIDGES = ("cause", "repro", "reduce", "differences", "pages", "proposals")

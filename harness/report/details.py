@@ -17,7 +17,7 @@ from harness.report.curves import NO_CURVES, Curves, file_name
 from harness.report.detail import detail, island
 from harness.report.filmstrips import Filmstrips
 from harness.report.interest import by_interest, listed
-from harness.report.kept import keep, made_from, store_of
+from harness.report.kept import keep, made_from, remove_others, store_of
 from harness.report.pictures import Pictures, pictures_of
 
 EMBEDDED_CASES = 400
@@ -101,14 +101,7 @@ def details_beside(run: Run, curves: Mapping[int, Curves], folder: Path) -> Deta
 
 def remove_stale(folder: Path, kept: Collection[str]) -> None:
     """Removes the files beside a page whose addresses it does not name; what the harness has not written stays."""
-    place = folder / FOLDER
-    if not place.is_dir():
-        return
-    for path in place.iterdir():
-        if FILE_NAME.fullmatch(path.name) and f"{FOLDER}/{path.name}" not in kept:
-            path.unlink(missing_ok=True)
-    if not any(place.iterdir()):
-        place.rmdir()
+    remove_others(folder / FOLDER, FILE_NAME, {name.removeprefix(f"{FOLDER}/") for name in kept})
 
 
 def _written(run: Run, curves: Mapping[int, Curves], folder: Path) -> Iterable[tuple[str, bool]]:

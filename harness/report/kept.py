@@ -7,7 +7,8 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,18 @@ def keep(store: Store, kind: str, key: str, record: dict[str, Any]) -> None:
     """Keeps a record for the next report, if the store can be written to."""
     with contextlib.suppress(CannotWriteError):
         store.put_record(kind, key, record)
+
+
+def remove_others(folder: Path, pattern: re.Pattern[str], named: Collection[str]) -> None:
+    """Removes the files of an earlier report: those with names of this pattern that are not named, then the folder if
+    nothing is left in it. What the harness has not written stays."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if pattern.fullmatch(path.name) and path.name not in named:
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _fields(value: Any) -> dict[str, Any]:

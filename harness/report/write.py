@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.engine.record import Run, save_run
@@ -13,6 +12,7 @@ from harness.report.details import remove_stale
 from harness.report.differences_page import differences_page
 from harness.report.html import write_html
 from harness.report.junit import junit
+from harness.report.kept import remove_others
 from harness.report.markdown import markdown_with
 from harness.report.tables import TABLES, write_tables
 
@@ -55,7 +55,7 @@ def write_reports(run: Run, folder: Path, *, strict: bool = False) -> list[Path]
     details = write_html(run, curves, folder / PAGE)
     paths.append(folder / PAGE)
     remove_stale(folder, details.files)
-    _remove_stale(folder / FOLDER, {path.name for path in paths})
+    remove_others(folder / FOLDER, FILE_NAME, {path.name for path in paths})
     return paths
 
 
@@ -82,7 +82,7 @@ def _remove_reports(folder: Path) -> None:
     for name in (PAGE, *REPORTS, *TABLES):
         (folder / name).unlink(missing_ok=True)
     remove_stale(folder, ())
-    _remove_stale(folder / FOLDER, ())
+    remove_others(folder / FOLDER, FILE_NAME, ())
 
 
 def write_curves(run: Run, curves: Mapping[int, Curves], folder: Path) -> list[Path]:
@@ -97,14 +97,3 @@ def write_curves(run: Run, curves: Mapping[int, Curves], folder: Path) -> list[P
             paths.append(folder / file_name(number, run.cases[number].case.id))
             write_atomically(paths[-1], one.svg.encode())
     return paths
-
-
-def _remove_stale(folder: Path, named: Collection[str]) -> None:
-    """Removes curves of an earlier run; what the harness has not written stays."""
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        if path.name not in named and FILE_NAME.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()  # only if nothing is left

@@ -1,6 +1,8 @@
 """What the keys in the store depend on: everything that changes a result, and nothing that does not."""
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +97,18 @@ def test_an_evaluation_depends_on_what_was_trained_and_how_it_is_asked(make_trai
     # Epsilon of the training and its optimizer have done their work by then.
     trained = dataclasses.replace(changed(case, "seed", 1), attack={**case.attack, "epsilon": 0.2})
     assert key(changed(trained, "margin", 5.0)) == key(case)
+
+
+OF_NO_CONSEQUENCE = {"environments", "events", "fingerprint", "plan", "protocol", "record", "run", "schedule", "store"}
+"""Modules that carry results or make tasks, and types."""
+
+
+def test_all_that_a_bridge_comes_out_of_is_part_of_its_key():
+    root, code = Path(fingerprint.__file__).parents[1], set(fingerprint.code_of_bridges())
+    starting = {"proposals_run.py", "explaining.py", "measured.py"}
+    for path in sorted(one for one in code if one.parent.name in ("explain", "stances") and one.name not in starting):
+        for room, module in re.findall(
+            r"^ *from harness\.(engine|subjects|scenario)\.(\w+) import", path.read_text(), re.M
+        ):
+            if module not in OF_NO_CONSEQUENCE and (root / room / f"{module}.py").exists():
+                assert root / room / f"{module}.py" in code, f"{path.name} imports {room}.{module}"
