@@ -66,7 +66,7 @@ def _tensorflow_2(work: Work) -> dict[str, Call]:
     wrapper.compile(optimizer="sgd", loss=loss)
     features = {"x": x, nsl.LABEL: labels}
     config = reference.make_adv_reg_config(**_NSL)
-    bare = _compiled_gradient(model)
+    bare = compiled_gradient(model)
     return {
         BARE: lambda: bare(x, labels),
         "nsl": lambda: wrapper.perturb_on_batch(features)["x"],
@@ -82,7 +82,8 @@ def _tensorflow_2(work: Work) -> dict[str, Call]:
 _NSL = {"adv_step_size": EPSILON, "adv_grad_norm": "infinity"}
 
 
-def _compiled_gradient(model: Any) -> Callable[..., Any]:
+def compiled_gradient(model: Any) -> Callable[..., Any]:
+    """The gradient of the summed cross-entropy with respect to x: a compiled function of x and class indices."""
     import tensorflow as tf
 
     @tf.function(autograph=False)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.bench.attack_calls import compiled_gradient
 from harness.bench.processes import measure
 from harness.bench.rows import Row, ratios
 from harness.bench.table import table
@@ -77,7 +78,7 @@ def _fast_gradient_method(repetitions: int) -> Iterator[Row]:
 
     model = _convolutional()
     x, y = _batch(256)
-    bare = _compiled_gradient(model)
+    bare = compiled_gradient(model)
     attacks = {"reference": fast_gradient_method, "cleverhans-v4": cleverhans}
     labels = {"given": y, "predicted": None}
     calls: dict[str, Callable[[], Any]] = {"bare": lambda: bare(x, y)}
@@ -121,7 +122,7 @@ def _yardstick(repetitions: int) -> Iterator[Row]:
     model = _convolutional(dtype="float64")
     x, y = (array.numpy() for array in _batch(64))
     double = tf.constant(x, tf.float64)
-    bare = _compiled_gradient(model)
+    bare = compiled_gradient(model)
     seconds = _in_turn(
         {
             "bare": lambda: [bare(double, y) for _ in range(DRAWS)],
@@ -149,19 +150,6 @@ def _in_turn(calls: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[s
             call()
             seconds[name].append(time.perf_counter() - started)
     return {name: tuple(values) for name, values in seconds.items()}
-
-
-def _compiled_gradient(model: Any) -> Any:
-    import tensorflow as tf
-
-    @tf.function
-    def gradient(x: Any, y: Any) -> Any:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=model(x))
-        return tape.gradient(loss, x)
-
-    return gradient
 
 
 def _batch(size: int) -> tuple[Any, Any]:
