@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from harness.engine.run import Options, complete, execute
-from harness.engine.workers import Workers
 from harness.explain.explaining import explain_run
 from harness.report.causes import because, said
 
@@ -19,13 +18,6 @@ TRAINING = {
 }
 LINF = {"epsilon": 0.1, "norm": "linf", "labels": "given"}
 PAIR = ("nsl", "reference-cleverhans")
-
-
-@pytest.fixture(scope="module")
-def workers():
-    workers = Workers()
-    yield workers
-    workers.close()
 
 
 @pytest.fixture(scope="module")

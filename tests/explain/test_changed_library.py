@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from harness.engine.run import Options, complete, execute
-from harness.engine.workers import Workers
 from harness.explain.explaining import explain_run
 from harness.report.causes import said, unexplained
 from harness.scenario.select import load_cases
@@ -90,13 +89,6 @@ def change(module_name: str, function: str, old: str, new: str) -> None:
     names = dict(original.__globals__)
     exec(source.replace(old, new), names)
     setattr(module, function, names[function])
-
-
-@pytest.fixture(scope="module")
-def workers():
-    workers = Workers()
-    yield workers
-    workers.close()
 
 
 @pytest.mark.parametrize(("library", "what"), CHANGES)

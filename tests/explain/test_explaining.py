@@ -28,13 +28,6 @@ CASES = (
 
 
 @pytest.fixture(scope="module")
-def workers():
-    workers = Workers()
-    yield workers
-    workers.close()
-
-
-@pytest.fixture(scope="module")
 def options(tmp_path_factory):
     return Options(store=tmp_path_factory.mktemp("store"), jobs=1)
 

@@ -55,6 +55,13 @@ def started(profile):
     return webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
 
 
+def open_afresh(browser, path):
+    """Opens a page with nothing of the last one left, in the console neither."""
+    browser.get("about:blank")
+    browser.get_log("browser")
+    browser.get(path.as_uri())
+
+
 def case(page, number):
     return page.find_element(By.CSS_SELECTOR, f'.case[data-case="{number}"]')
 

@@ -10,7 +10,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from harness.report.text import printable
 
-from .browsing import IN_A_BROWSER, case, click, number_of, opened
+from .browsing import IN_A_BROWSER, case, click, number_of, open_afresh, opened
 
 OPENING_SECONDS = 2.0
 pytestmark = IN_A_BROWSER
@@ -19,10 +19,8 @@ pytestmark = IN_A_BROWSER
 @pytest.fixture
 def page(browser, folder):
     """The report, freshly opened. Whatever a test does with it, the console stays empty and nothing is sent for."""
-    browser.get("about:blank")
-    browser.get_log("browser")
     browser.get_log("performance")
-    browser.get((folder / "report.html").as_uri())
+    open_afresh(browser, folder / "report.html")
     yield browser
     assert browser.get_log("browser") == []
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]

@@ -4,7 +4,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from .browsing import IN_A_BROWSER, number_of, opened
+from .browsing import IN_A_BROWSER, number_of, open_afresh, opened
 
 pytestmark = IN_A_BROWSER
 
@@ -12,9 +12,7 @@ pytestmark = IN_A_BROWSER
 @pytest.fixture
 def trained_page(browser, trained_folder):
     """The report of all three kinds, freshly opened."""
-    browser.get("about:blank")
-    browser.get_log("browser")
-    browser.get((trained_folder / "report.html").as_uri())
+    open_afresh(browser, trained_folder / "report.html")
     yield browser
     assert browser.get_log("browser") == []
     assert browser.execute_script("return window.broken === undefined")

@@ -14,7 +14,7 @@ from harness.report.curves import draw_curves
 from harness.report.html import html, write_html
 from harness.report.write import write_reports
 
-from .browsing import IN_A_BROWSER, case, opened
+from .browsing import IN_A_BROWSER, case, open_afresh, opened
 from .test_html import Page, islands
 
 CASES = 1000
@@ -150,9 +150,7 @@ class TestInABrowser:
     def test_it_opens_at_once_and_has_the_details_of_a_case_that_is_clicked(self, browser, run, find, own_folder):
         record = find("tabular")
         write_html(repeated(run, record, CASES), {}, own_folder / "report.html")
-        browser.get("about:blank")
-        browser.get_log("browser")
-        browser.get((own_folder / "report.html").as_uri())
+        open_afresh(browser, own_folder / "report.html")
         assert browser.execute_script("return performance.getEntriesByType('navigation')[0].domComplete / 1000") < (
             OPENING_SECONDS
         )

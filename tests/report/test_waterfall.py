@@ -20,7 +20,7 @@ from harness.report.waterfall import waterfall
 from harness.report.write import save_with_reports
 from harness.vocabulary import Verdict
 
-from .browsing import IN_A_BROWSER, opened
+from .browsing import IN_A_BROWSER, open_afresh, opened
 from .conftest import DIGITS, DIGITS_MODEL, HOSTILE
 from .test_html import Page
 from .test_pictures import decoded
@@ -170,9 +170,7 @@ def test_what_no_cause_explains_comes_first(explained):
 
 @pytest.fixture
 def page(browser, explained_folder):
-    browser.get("about:blank")
-    browser.get_log("browser")
-    browser.get((explained_folder / "report.html").as_uri())
+    open_afresh(browser, explained_folder / "report.html")
     yield browser
     assert browser.get_log("browser") == []
 
