@@ -11,7 +11,18 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from harness.bench import attacks, clustered, memory, reference, scale, simulation, start_up, training, whole_set
+from harness.bench import (
+    attacks,
+    clustered,
+    memory,
+    reference,
+    scale,
+    simulation,
+    start_up,
+    training,
+    waiting,
+    whole_set,
+)
 from harness.bench.grid import PER_MODEL
 from harness.bench.picture import draw
 from harness.bench.rows import Row
@@ -78,6 +89,7 @@ def _sections(
         whole_set.EVERY_KIND: lambda: whole_set.rows_of_every_kind(shipped=SHIPPED),
         memory.SECTION: lambda: memory.rows(subjects=SUBJECTS, outcomes=200 if quick else 1000, early=100),
         scale.SECTION: lambda: scale.rows(sizes=sizes, repetitions=1 if quick else 3),
+        waiting.SECTION: lambda: waiting.rows(repetitions=2 if quick else 5),
         simulation.SIMULATED: lambda: simulation.rows(cases=simulated),
         simulation.CARRIED: simulation.rows_of_what_travels,
         clustered.SECTION: lambda: clustered.rows(repetitions=1 if quick else 3),

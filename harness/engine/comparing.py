@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.engine.judging import with_figures, with_notes, without_figures
-from harness.engine.record import by_prefix
+from harness.engine.record import by_prefix, comparison_of
 from harness.engine.store import Store
 from harness.oracle import gradients, trajectories
 from harness.oracle.equivalence import equivalences
@@ -49,7 +49,7 @@ def compare_case(
     every = combinations([outcomes[name] for name in case.subjects if name in outcomes], 2)
     pairs = [pair for pair in every if against is None or against in (pair[0].subject, pair[1].subject)]
     compared = [_compare_pair(case, inputs, sides, left, right, tolerance) for left, right in pairs]
-    return with_notes(compared)
+    return tuple(comparison_of(vars(one)) for one in with_notes(compared))
 
 
 @dataclass(frozen=True)

@@ -293,24 +293,25 @@ def _case_record(body: dict[str, Any]) -> CaseRecord:
 
 def outcome_of(body: Mapping[str, Any]) -> Outcome:
     """An outcome from its JSON values."""
-    shared = _shared(body)
-    return Outcome(**{**shared, "defaulted": tuple(shared["defaulted"])})
+    values = as_stored(body)
+    return Outcome(**{**values, "defaulted": tuple(values["defaulted"])})
 
 
 def comparison_of(body: Mapping[str, Any]) -> Comparison:
     """A comparison from its JSON values."""
-    shared = _shared(body)
-    return Comparison(**{**shared, "verdict": Verdict(shared["verdict"]), "causes": tuple(shared["causes"])})
+    values = as_stored(body)
+    return Comparison(**{**values, "verdict": Verdict(values["verdict"]), "causes": tuple(values["causes"])})
 
 
-def _shared(value: Any) -> Any:
-    """JSON values in which equal texts are one text: what workers return and files hold comes with texts of its own,
-    and in many thousands of cases they would take more memory than all the rest."""
+def as_stored(value: Any) -> Any:
+    """JSON values as the store would give them back, so that a run does not show what came from there: names in order,
+    tuples as lists. Equal texts become one: what workers return and files hold comes with texts of its own, and in many
+    thousands of cases they would take more memory than all the rest."""
     if type(value) is str:
         return sys.intern(value)
     if isinstance(value, Mapping):
-        return {sys.intern(name): _shared(one) for name, one in value.items()}
-    return [_shared(one) for one in value] if isinstance(value, list | tuple) else value
+        return {sys.intern(name): as_stored(value[name]) for name in sorted(value)}
+    return [as_stored(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _files(folder: Path) -> dict[str, tuple[int, int]]:

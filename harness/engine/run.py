@@ -270,7 +270,8 @@ def _all_outcomes(
             yield case, Outcome(subject, done.failure, reason=f"{whose}{done.reason}"), False
         elif done.task.kind == "evaluation":
             outcome = trained.pop((case.id, subject))
-            yield case, replace(outcome, summary={**outcome.summary, "evaluation": done.record}), True
+            evaluated = replace(outcome, summary={**outcome.summary, "evaluation": done.record})
+            yield case, outcome_of(vars(evaluated)), True
         else:
             outcome = outcome_of(done.record)
             outcome = replace(outcome, from_store=done.from_store)

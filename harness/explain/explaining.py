@@ -11,7 +11,7 @@ from typing import Any
 from harness.engine import fingerprint
 from harness.engine.events import Event, Explaining
 from harness.engine.plan import Task
-from harness.engine.record import CaseRecord, Run
+from harness.engine.record import CaseRecord, Run, as_stored
 from harness.engine.run import Options, complete, execute
 from harness.engine.schedule import Done, run_tasks
 from harness.engine.store import Store
@@ -80,7 +80,7 @@ def explain_run(run: Run, options: Options, workers: Pool, listen: Callable[[Eve
             fresh=options.fresh,
         ):
             if isinstance(done, Done):
-                bridges[done.task.case.id] = done.record["bridges"] if not done.failure else _failed(done)
+                bridges[done.task.case.id] = as_stored(done.record["bridges"] if not done.failure else _failed(done))
                 listen(Explaining(len(bridges), len(tasks)))
     except KeyboardInterrupt:
         interrupted = True

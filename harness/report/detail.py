@@ -11,7 +11,7 @@ from harness.report.accuracies import accuracies
 from harness.report.causes import said
 from harness.report.curves import Curves
 from harness.report.differences import differences_of
-from harness.report.equivalence import condition_text
+from harness.report.equivalence import condition_text, tests_of
 from harness.report.expectation import expected_text
 from harness.report.filmstrips import Filmstrips
 from harness.report.losses import losses_of, nonfinite_text
@@ -88,7 +88,7 @@ def _comparison(record: CaseRecord, comparison: Comparison, filmstrips: Filmstri
         "because": comparison.because,
         "sentence": said(comparison),
         "metrics": {name: value for name, value in comparison.metrics.items() if name not in _SHOWN_ELSEWHERE},
-        "tests": [[condition_text(name), one] for name, one in (comparison.metrics.get("equivalence") or {}).items()],
+        "tests": [[condition_text(name), one] for name, one in tests_of(comparison).items()],
         "waterfall": waterfall(comparison),
         "film": filmstrips.of(comparison.left, comparison.right),
         "proposal": _proposal(comparison),

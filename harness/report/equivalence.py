@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.report.text import count, printable
+from harness.vocabulary import Comparison
+
+
+def tests_of(comparison: Comparison) -> dict[str, Any]:
+    """The test of each accuracy: clean, then under attack from the smallest epsilon to the largest; none of a single
+    seed."""
+    found = comparison.metrics.get("equivalence") or {}
+    return {name: found[name] for name in sorted(found, key=_epsilon)}
+
+
+def _epsilon(condition: str) -> float:
+    return -1.0 if condition == "clean" else float(condition)
 
 
 def condition_text(name: str) -> str:

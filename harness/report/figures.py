@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.report.accuracies import accuracies
+from harness.report.equivalence import tests_of
 from harness.report.losses import losses_of
 from harness.vocabulary import Comparison, Outcome, canonical_json
 
@@ -42,14 +43,14 @@ def outcome_figures(outcome: Outcome) -> dict[str, Any]:
 def comparison_figures(comparison: Comparison) -> dict[str, Any]:
     """The metrics and the tolerance of a comparison."""
     metrics = {name: value for name, value in comparison.metrics.items() if name not in _LISTS}
-    tests = metrics.pop("equivalence", None) or {}
+    metrics.pop("equivalence", None)
     for side in ("left", "right"):
         # Of each side there is also how many of its values are not finite; this is the step at which it began.
         if f"{side}_nonfinite" in metrics:
             metrics[f"{side}_nonfinite_step"] = metrics.pop(f"{side}_nonfinite")
     if "worst" in metrics:
         metrics["worst"] = {name: _number(name, value) for name, value in metrics["worst"].items()}
-    for name, test in tests.items():
+    for name, test in tests_of(comparison).items():
         low, high = test["interval"]
         rest = {part: value for part, value in test.items() if part != "interval"}
         metrics[f"equivalence_{name}"] = {**rest, "interval_low": low, "interval_high": high}

@@ -9,7 +9,7 @@ from harness.engine.record import CaseRecord
 from harness.report.accuracies import Accuracy, accuracies
 from harness.report.curves import Curves, file_name
 from harness.report.differences import differences_of, setting_columns
-from harness.report.equivalence import answer_text, condition_text
+from harness.report.equivalence import answer_text, condition_text, tests_of
 from harness.report.losses import losses_of, nonfinite_text
 from harness.report.markdown_text import code, escaped, table
 from harness.report.matrix import in_table_order, is_library, pair_of
@@ -156,9 +156,9 @@ def _of_loss(_: Sequence[Comparison]) -> dict[str, Callable[[Comparison], str]]:
 
 def _of_training(comparisons: Sequence[Comparison]) -> dict[str, Callable[[Comparison], str]]:
     def answer(name: str) -> Callable[[Comparison], str]:
-        return lambda one: escaped(answer_text((one.metrics["equivalence"] or {}).get(name)))
+        return lambda one: escaped(answer_text(tests_of(one).get(name)))
 
-    conditions = dict.fromkeys(name for one in comparisons for name in one.metrics["equivalence"] or {})
+    conditions = dict.fromkeys(name for one in comparisons for name in tests_of(one))
     return {
         "verdict": lambda one: str(one.verdict),
         "times the noise twin": lambda one: figure(one.metrics["times_twin"]),
@@ -171,8 +171,8 @@ def _of_training(comparisons: Sequence[Comparison]) -> dict[str, Callable[[Compa
 
 def _agreement(metrics: Mapping[str, Any]) -> str:
     """The share of equal predictions: at the end over all seeds, and of the first seed at the evaluated steps."""
-    steps = metrics.get("agreement_by_step") or {}
-    by_step = ", ".join(f"{_percent(share)} at {int(step):,}" for step, share in steps.items())
+    steps = sorted((int(step), share) for step, share in (metrics.get("agreement_by_step") or {}).items())
+    by_step = ", ".join(f"{_percent(share)} at {step:,}" for step, share in steps)
     return f"{_percent(metrics['agreement'])}<br>{by_step}" if len(steps) > 2 else _percent(metrics["agreement"])
 
 

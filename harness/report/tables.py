@@ -7,9 +7,9 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.engine.fingerprint import code_hash
 from harness.engine.record import Run
@@ -19,6 +19,9 @@ from harness.report.kept import keep, store_of
 from harness.report.text import printable
 from harness.vocabulary import HarnessError, content_hash
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _FORMULA = ("=", "+", "-", "@")
 """What makes a spreadsheet take a text for a formula."""
 
@@ -27,12 +30,16 @@ _MADE_WITH = ("pandas", "numpy", "pyarrow")
 
 def csv(run: Run) -> str:
     """The comparisons as CSV, see ``comparisons_frame``. No text in it is a formula to a spreadsheet."""
-    frame = comparisons_frame(run)
-    for name in frame.columns:
-        if frame[name].dtype == object:
-            frame[name] = frame[name].map(_cell)
-    frame.columns = [printable(name) for name in frame.columns]  # settings give names to columns, too
-    return frame.to_csv(index=False, lineterminator="\n")
+    return _csv_of(comparisons_frame(run)).decode()
+
+
+def _csv_of(frame: pd.DataFrame) -> bytes:
+    frame = _printable(frame, _all_cells)
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _all_cells(column: Any) -> Any:
+    return column.map(_cell)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -56,14 +63,14 @@ def parquet(run: Run) -> bytes:
             "Parquet takes pyarrow, which is not installed. Install the extra 'parquet' "
             "(pip install 'adversarial-harness[parquet]'), or ask for --format csv, which has the same columns."
         )
+    return _parquet_of(comparisons_frame(run))
+
+
+def _parquet_of(frame: pd.DataFrame) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    frame = comparisons_frame(run)
-    for name in frame.columns:
-        if frame[name].dtype == object:
-            frame[name] = _alike(frame[name])
-    frame.columns = [printable(name) for name in frame.columns]
+    frame = _printable(frame, _alike)
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pandas(frame, preserve_index=False), buffer)
     return buffer.getvalue()
@@ -72,6 +79,12 @@ def parquet(run: Run) -> bytes:
 def has_parquet() -> bool:
     """Whether what it takes is installed. Imports nothing."""
     return importlib.util.find_spec("pyarrow") is not None
+
+
+def _printable(frame: pd.DataFrame, texts: Callable[[Any], Any]) -> pd.DataFrame:
+    """The table with other values in its columns of texts. Settings give names to columns, too."""
+    changed = {name: texts(frame[name]) for name in frame.columns if frame[name].dtype == object}
+    return frame.assign(**changed).set_axis([printable(name) for name in frame.columns], axis="columns")
 
 
 def _alike(column: Any) -> Any:
@@ -84,11 +97,11 @@ def _alike(column: Any) -> Any:
     return column
 
 
-TABLES: dict[str, Callable[[Run], bytes]] = {
-    "comparisons.csv": lambda run: csv(run).encode(),
-    "comparisons.parquet": parquet,
+TABLES: Mapping[str, Callable[[pd.DataFrame], bytes]] = {
+    "comparisons.csv": _csv_of,
+    "comparisons.parquet": _parquet_of,
 }
-"""By file name. They tell of the cases alone, not of when and how long the run was."""
+"""By file name, each of ``comparisons_frame``. They tell of the cases alone, not of when and how long the run was."""
 
 
 def write_tables(run: Run, folder: Path) -> list[Path]:
@@ -97,10 +110,10 @@ def write_tables(run: Run, folder: Path) -> list[Path]:
     Raises:
         HarnessError: when a file cannot be written.
     """
-    written = []
+    written, frame = [], functools.cache(lambda: comparisons_frame(run))
     for name, make in TABLES.items():
         path = folder / name
-        if make is parquet and not has_parquet():
+        if make is _parquet_of and not has_parquet():
             path.unlink(missing_ok=True)  # an earlier run's
             continue
         written.append(path)
@@ -108,7 +121,7 @@ def write_tables(run: Run, folder: Path) -> list[Path]:
         known = store.get_record("table", key) if store and run.digest else None
         if known and has_content(path, known["sha256"]):
             continue
-        content = make(run)
+        content = make(frame())
         write_atomically(path, content)
         if store and run.digest:
             keep(store, "table", key, {"sha256": hashlib.sha256(content).hexdigest()})

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.engine.record import save_run
 from harness.engine.run import Options, complete, execute
 from harness.explain.explaining import explain_run
 from harness.report.causes import because, said
@@ -63,6 +64,13 @@ def explained(run, name) -> Any:
 
 def shares(comparison):
     return {one["code"]: one["share"] for one in comparison.causes}
+
+
+def test_a_second_run_takes_the_same_from_the_store_to_the_byte(run, workers, tmp_path):
+    options, found, explained = run
+    cases = [record.case for record in found.cases]
+    again = explain_run(complete(execute(cases, options, shared=workers), lambda event: None), options, workers)
+    assert save_run(again, tmp_path / "second").digest == save_run(explained, tmp_path / "first").digest
 
 
 def test_two_causes_at_once_share_the_distance_of_the_final_weights(run):

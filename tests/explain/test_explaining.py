@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.engine.record import save_run
 from harness.engine.run import Options, complete, execute
 from harness.engine.workers import Workers
 from harness.explain.explaining import explain_run
@@ -68,6 +69,14 @@ def test_every_divergence_is_explained_by_shares_that_add_up_to_the_whole(explai
         else:
             assert not one.causes
     assert unexplained(explained) == []
+
+
+def test_what_a_second_run_takes_from_the_store_is_the_first_to_the_byte(explained, options, workers, tmp_path):
+    cases = [record.case for record in explained.cases]
+    again = explain_run(complete(execute(cases, options, shared=workers), lambda event: None), options, workers)
+    assert again.totals["from_store"] == again.totals["outcomes"]
+    first, second = save_run(explained, tmp_path / "first"), save_run(again, tmp_path / "second")
+    assert first.digest == second.digest
 
 
 def test_several_causes_at_once_are_told_apart(explained):

@@ -1,16 +1,12 @@
 """Chromium, and what a reader does with it, for the tests of ``report.html``."""
 
-import shutil
 import socket
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+from harness.bench.browser import CHROMEDRIVER, CHROMIUM
 
 
 def _has_loopback():
@@ -31,28 +27,6 @@ IN_A_BROWSER = [
     pytest.mark.skipif(not _has_loopback(), reason="ChromeDriver needs the loopback interface, which is down"),
 ]
 """Of a test module that needs a browser."""
-
-QUIET = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
-
-
-def started(profile):
-    """A browser without a window, that keeps what it needs in the folder ``profile``."""
-    options = Options()
-    options.binary_location = CHROMIUM
-    for argument in (*QUIET, f"--user-data-dir={profile}", "--window-size=1400,1000"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
 
 
 def open_afresh(browser, path):

@@ -198,7 +198,7 @@ def find(run):
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """One Chromium for all tests."""
-    from .browsing import started
+    from harness.bench.browser import started
 
     driver = started(tmp_path_factory.mktemp("profile"))
     yield driver

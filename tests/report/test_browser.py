@@ -8,11 +8,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from harness.bench.browser import opening_seconds
+from harness.bench.waiting import OPENS
 from harness.report.text import printable
 
 from .browsing import IN_A_BROWSER, case, click, number_of, open_afresh, opened
 
-OPENING_SECONDS = 2.0
 pytestmark = IN_A_BROWSER
 
 
@@ -232,8 +233,7 @@ def test_contrast_is_enough_in_both_schemes(page, run, scheme):
 
 
 def test_it_opens_at_once(page):
-    script = "return performance.getEntriesByType('navigation')[0].domComplete / 1000"
-    assert page.execute_script(script) < OPENING_SECONDS
+    assert opening_seconds(page) < OPENS
 
 
 def test_without_a_script_headline_matrix_and_table_can_be_read(browser, folder):
