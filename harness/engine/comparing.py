@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,12 +46,18 @@ def compare_case(
         tolerance: what counts as round-off.
         against: a subject; only the pairs that it is one of are compared. ``None``: every pair.
     """
-    inputs = by_prefix(store.get_arrays(batch), "input") if case.kind == "perturbation" else {}
+    inputs = _inputs(store.root, batch) if case.kind == "perturbation" else {}
     sides = {name: side_of(outcome, store.get_arrays) for name, outcome in outcomes.items() if outcome.arrays}
     every = combinations([outcomes[name] for name in case.subjects if name in outcomes], 2)
     pairs = [pair for pair in every if against is None or against in (pair[0].subject, pair[1].subject)]
     compared = [_compare_pair(case, inputs, sides, left, right, tolerance) for left, right in pairs]
     return tuple(comparison_of(vars(one)) for one in with_notes(compared))
+
+
+@functools.lru_cache(maxsize=8)
+def _inputs(store: Path, batch: str) -> Mapping[str, np.ndarray]:
+    """Many cases one after the other have the same."""
+    return by_prefix(Store(store).get_arrays(batch), "input")
 
 
 @dataclass(frozen=True)

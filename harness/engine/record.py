@@ -309,7 +309,7 @@ def as_stored(value: Any) -> Any:
     thousands of cases they would take more memory than all the rest."""
     if type(value) is str:
         return sys.intern(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {sys.intern(name): as_stored(value[name]) for name in sorted(value)}
     return [as_stored(one) for one in value] if isinstance(value, list | tuple) else value
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import io
+import itertools
 import json
 import os
 import tempfile
@@ -42,10 +43,9 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
     """
     temporary = None
     try:
-        with _temporary_in(path.parent) as file:
-            temporary = file.name
-            file.writelines([content] if isinstance(content, bytes) else content)
-        Path(temporary).chmod(0o644)
+        file, temporary = _temporary_in(path.parent)
+        with open(file, "wb") as stream:  # noqa: PTH123  (of a descriptor)
+            stream.writelines([content] if isinstance(content, bytes) else content)
         os.replace(temporary, path)  # noqa: PTH105  (as atomic as the system can)
     except BaseException as error:
         # Whatever ended the writing, an interrupt or the parts themselves: nothing half-written stays.
@@ -58,13 +58,19 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
         ) from error
 
 
-def _temporary_in(folder: Path) -> Any:
-    """A file to write to. The folder is made when it is not there; to ask first would take as long as to write."""
+def _temporary_in(folder: Path) -> tuple[int, str]:
+    """A new file to write to, open, with the rights of any other. The folder is made when it is not there; to ask first
+    would take as long as to write."""
+    temporary = os.path.join(folder, f".{os.getpid()}-{next(_NUMBERS)}-{time.time_ns()}.tmp")  # noqa: PTH118
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        return tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp", delete=False)
+        return os.open(temporary, flags, 0o666), temporary
     except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp", delete=False)
+        return os.open(temporary, flags, 0o666), temporary
+
+
+_NUMBERS = itertools.count()
 
 
 @contextlib.contextmanager

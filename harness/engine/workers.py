@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import psutil
 from pebble import ProcessPool
 
+from harness.engine.spawning import Spawning
 from harness.subjects.protocol import Environment
 
 RECYCLED_AFTER = 2000
@@ -128,7 +129,7 @@ class Workers:
             self._pools[environment.name] = ProcessPool(
                 max_workers=workers,
                 max_tasks=RECYCLED_AFTER,
-                context=multiprocessing.get_context("spawn"),
+                context=Spawning(),
                 initializer=_enter,
                 initargs=(environment, self._noise.name),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import cast
 
@@ -22,4 +23,9 @@ def load_subject(name: str) -> Subject:
         raise HarnessError(
             f"{name!r} is not a subject. Valid: {', '.join(SUBJECTS)}; or module:function, an implementation of yours."
         )
+    return _shipped(name)
+
+
+@functools.cache
+def _shipped(name: str) -> Subject:
     return cast(Subject, importlib.import_module(f"harness.subjects.{name.replace('-', '_')}"))
