@@ -47,7 +47,8 @@ def compare_case(
         against: a subject; only the pairs that it is one of are compared. ``None``: every pair.
     """
     inputs = _inputs(store.root, batch) if case.kind == "perturbation" else {}
-    sides = {name: side_of(outcome, store.get_arrays) for name, outcome in outcomes.items() if outcome.arrays}
+    arrays = functools.cache(store.get_arrays)  # subjects that agree bit for bit have the same
+    sides = {name: side_of(outcome, arrays) for name, outcome in outcomes.items() if outcome.arrays}
     every = combinations([outcomes[name] for name in case.subjects if name in outcomes], 2)
     pairs = [pair for pair in every if against is None or against in (pair[0].subject, pair[1].subject)]
     compared = [_compare_pair(case, inputs, sides, left, right, tolerance) for left, right in pairs]

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -103,3 +105,25 @@ def test_loading_that_fails_leaves_the_telling_to_the_first_task():
         assert workers.submit(environment, int, "7", workers=1, timeout=60.0).result() == 7
     finally:
         workers.close()
+
+
+SCRIPT = """
+import os
+import subprocess
+import sys
+from harness.engine.workers import Workers
+from harness.subjects.protocol import Environment
+
+print("begun")
+workers = Workers()
+environment = Environment(name="plain", begin=os.getpid, variables={}, paths=())
+print(workers.submit(environment, int, "7", workers=1, timeout=60).result())
+workers.close()
+"""
+
+
+def test_a_script_without_a_main_guard_is_not_run_again_in_its_workers(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "script.py")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "begun\n7\n", "")
