@@ -47,6 +47,7 @@ def objective_for(
         sample_weights=None if sample_weights is None else tf.convert_to_tensor(sample_weights),
         keras_model=model,
         model_kwargs=tuple(sorted(model_kwargs.items())),
+        stamps=(stamp(model), stamp(loss_fn)),
     )
 
 
@@ -60,10 +61,12 @@ class CompiledObjective(Objective):
     Attributes:
         keras_model: ``model`` without ``model_kwargs``.
         model_kwargs: sorted items, plain values.
+        stamps: of model and loss, as they are now.
     """
 
     keras_model: Any
     model_kwargs: tuple[tuple[str, Any], ...]
+    stamps: tuple[Any, Any]
 
     def value(self, features: Features) -> tf.Tensor:
         """See ``Objective.value``."""
@@ -98,7 +101,7 @@ class CompiledObjective(Objective):
     def _trace(self, function: Callable[..., Any], features: Features, *numbers: tf.Tensor) -> _Trace | None:
         traces = traces_of(self.keras_model, self.loss_fn)
         given = shape_of(self.given(features, *numbers))
-        key = (function, given, self.model_kwargs, stamp(self.keras_model), stamp(self.loss_fn))
+        key = (function, given, self.model_kwargs, self.stamps)
         if key not in traces:
             traces[key] = _compile(self, function, features, *numbers)
         return traces[key]
