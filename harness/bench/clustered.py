@@ -62,6 +62,9 @@ def rows(*, repetitions: int, cases: int = STEP) -> Iterator[Row]:
     yield Row(SECTION, f"{each}: cluster / local", ratios(there, here), "x")
     processor = tuple(1e3 * one.seconds / cases for one, _ in pairs)
     yield Row(SECTION, f"{each}: processor time of the scheduler, a case", processor, "ms")
+    for where, stages in (("cluster", [one.stages for one, _ in pairs]), ("local", [one for _, one in pairs])):
+        own = tuple(1e3 * one.processor["computing"] / cases for one in stages)
+        yield Row(SECTION, f"{each}: processor time of the starting process, a case, {where}", own, "ms")
     for way, name in (("sent", "to workers"), ("received", "back")):
         kilobytes = tuple(one.stages.traffic[way] / 1e3 / cases for one, _ in pairs)
         yield Row(SECTION, f"{each}: travels {name}, a case", kilobytes, "kB")

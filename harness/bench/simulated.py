@@ -58,6 +58,7 @@ class Stages:
         seconds: by stage, in order: ``planning`` (scenario files to cases), ``preparing`` (weights and batches; the
             workers start), ``computing`` (first outcome to last, with the comparisons), ``saving`` (the run folder) and
             ``reporting`` (all reports).
+        processor: seconds of processor time that the process took in each stage, its workers not included.
         megabytes: the most resident memory that the process had had at the end of each stage.
         verdicts: how many comparisons came to each.
         traffic: of a cluster, see ``harness.engine.cluster.Traffic``; empty where all was done on this machine.
@@ -65,6 +66,7 @@ class Stages:
 
     cases: int
     seconds: Mapping[str, float]
+    processor: Mapping[str, float]
     megabytes: Mapping[str, float]
     verdicts: Mapping[str, int]
     traffic: Mapping[str, int]
@@ -175,7 +177,7 @@ def simulate(folder: Path, cases: int, *, scheduler: str | None = None) -> Stage
     clock.ends("saving")
     write_reports(saved, folder / "run")
     clock.ends("reporting")
-    return Stages(len(selected), clock.seconds, clock.megabytes, verdicts, traffic)
+    return Stages(len(selected), clock.seconds, clock.processor, clock.megabytes, verdicts, traffic)
 
 
 def _check_whole(run: Run, cases: int) -> None:
@@ -202,16 +204,18 @@ def _run(cases: Sequence[Case], options: Options, clock: _Clock) -> tuple[Run, d
 
 
 class _Clock:
-    """Seconds of one stage after another, and the memory at its end."""
+    """Seconds of one stage after another, by the wall and of the processor, and the memory at its end."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.processor: dict[str, float] = {}
         self.megabytes: dict[str, float] = {}
-        self._since = time.perf_counter()
+        self._since = time.perf_counter(), time.process_time()
 
     def ends(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds[stage], self._since = now - self._since, now
+        now = time.perf_counter(), time.process_time()
+        self.seconds[stage], self.processor[stage] = (end - start for end, start in zip(now, self._since, strict=True))
+        self._since = now
         self.megabytes[stage] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 

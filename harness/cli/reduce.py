@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from harness.vocabulary import Case, HarnessError, is_own
 
 if TYPE_CHECKING:
-    from harness.explain.reduce import Progress, Reduction
+    from harness.explain.reducing.reduction import Progress, Reduction
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -81,8 +81,8 @@ def _check_output(output: Path) -> None:
 def _reduce(case: Case, pair: tuple[str, str], parsed: argparse.Namespace) -> Reduction:
     from harness.engine.run import Options
     from harness.explain.explaining import explain_run
-    from harness.explain.reduce import reduce_case
-    from harness.explain.reduce_trial import Trials
+    from harness.explain.reducing.reduction import reduce_case
+    from harness.explain.reducing.trial import Trials
     from harness.scenario.paths import Permissions
 
     permissions = Permissions(outside=True, code=parsed.allow_code, subjects=frozenset(filter(is_own, pair)))
@@ -108,7 +108,7 @@ def _tell(progress: Progress) -> None:
 
 
 def _write(reduction: Reduction, output: Path, parsed: argparse.Namespace) -> None:
-    from harness.explain.reduce import write_reduction
+    from harness.explain.reducing.reduction import write_reduction
 
     files = write_reduction(reduction, output)
     first, last, verdict = reduction.first.numbers, reduction.last.numbers, reduction.last.symptom.verdict

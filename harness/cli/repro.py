@@ -34,8 +34,8 @@ def main(arguments: Sequence[str]) -> None:
         sys.path.insert(0, str(Path.cwd()))  # where a user's package lies; workers inherit it
 
     from harness.engine.store import store_folder, write_atomically
-    from harness.explain.repro import reproduction_script
-    from harness.explain.repro_source import case_of, comparison_of, in_run, pairs_allowed, run_alone
+    from harness.explain.reproducing.script import reproduction_script
+    from harness.explain.reproducing.source import case_of, comparison_of, in_run, pairs_allowed, run_alone
     from harness.scenario.select import check_subject, load_cases
 
     pair = [name.strip() for name in parsed.pair.split(",") if name.strip()]

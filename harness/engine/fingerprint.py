@@ -153,7 +153,7 @@ _BESIDE_BRIDGES = (
 """What they use of other rooms."""
 
 
-_NO_PART_OF_BRIDGES = ("cause", "repro", "reduce", "differences", "pages", "proposals")
+_NO_PART_OF_BRIDGES = ("cause", "page", "proposals")
 """How the names of files of ``explain/`` begin that no bridge comes out of."""
 
 

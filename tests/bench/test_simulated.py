@@ -20,7 +20,8 @@ def test_the_scenarios_have_as_many_cases_as_asked_for_and_few_models(tmp_path):
 
 
 def test_the_limits_are_those_of_the_whole_run():
-    stages = Stages(100_000, {"planning": 5.0, "reporting": 500.0}, {"planning": 100.0, "reporting": 2500.0}, {}, {})
+    seconds, megabytes = {"planning": 5.0, "reporting": 500.0}, {"planning": 100.0, "reporting": 2500.0}
+    stages = Stages(100_000, seconds, seconds, megabytes, {}, {})
     rows = {row.name: row for row in rows_of_stages(stages, 505.0)}
     assert (rows["100,000 cases: whole run"].limit, rows["100,000 cases: whole run"].holds) == (WITHIN, True)
     memory = rows["100,000 cases: starting process, most memory after reporting"]
@@ -32,6 +33,7 @@ def test_the_limits_are_those_of_the_whole_run():
 def test_a_simulated_run_has_every_outcome_comparison_and_report(tmp_path):
     stages = simulate(tmp_path, STEP)
     assert list(stages.seconds) == ["planning", "preparing", "computing", "saving", "reporting"]
+    assert 0 < stages.processor["computing"] < 2 * stages.seconds["computing"]
     assert stages.megabytes["reporting"] >= stages.megabytes["planning"] > 10
     assert {verdict: count for verdict, count in stages.verdicts.items() if count} == {"EQUAL": 500, "CLOSE": 500}
     body = json.loads((tmp_path / "run" / "run.json").read_text())

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.explain import reduce_spatial, reduce_weights
-from harness.explain.reduce import reduce_case, write_reduction
-from harness.explain.reduce_draft import Draft, as_lists, flow, scenario_text
-from harness.explain.reduce_trial import Numbers, Seen, Symptom, key_of
+from harness.explain.reducing import given_weights, spatial
+from harness.explain.reducing.draft import Draft, as_lists, flow, scenario_text
+from harness.explain.reducing.reduction import reduce_case, write_reduction
+from harness.explain.reducing.trial import Numbers, Seen, Symptom, key_of
 from harness.scenario.cases import read_cases
 from harness.scenario.paths import Permissions, shipped_scenarios
 from harness.scenario.select import load_cases
@@ -137,7 +137,7 @@ def test_numbers_are_written_with_the_digits_that_give_the_same_float32():
 def _network(draft, x):
     """Of dense layers with relu between them."""
     value = x
-    for layer, place in zip(draft.layers, reduce_weights.places(draft.layers), strict=True):
+    for layer, place in zip(draft.layers, given_weights.places(draft.layers), strict=True):
         if layer["kind"] == "relu":
             value = np.maximum(value, 0)
         else:
@@ -154,7 +154,7 @@ def dense(case):
 
 def test_dense_layers_that_become_one_compute_the_same_where_nothing_is_cut_off(dense):
     x = GENERATOR.uniform(size=(5, 4))
-    merged = reduce_weights.without_layer(dense, 0)
+    merged = given_weights.without_layer(dense, 0)
     assert merged is not None
     assert merged.layers == [{"kind": "dense", "units": 3}]
     assert np.allclose(_network(merged, x), _network(dense, x))
@@ -165,19 +165,19 @@ def test_units_without_weight_behind_them_can_be_taken(dense):
     second = second * (np.arange(8) >= 6)[:, None]
     draft = replace(dense, weights=(first, bias, second, last))
     x = GENERATOR.uniform(size=(5, 4))
-    assert np.allclose(_network(reduce_weights.with_units(draft, 0, [6, 7]), x), _network(draft, x))
+    assert np.allclose(_network(given_weights.with_units(draft, 0, [6, 7]), x), _network(draft, x))
 
 
 def test_features_that_are_0_can_be_taken(dense):
     x = GENERATOR.uniform(size=(5, 4)) * [1, 0, 1, 0]
-    smaller = replace(dense, weights=reduce_weights.with_features(dense.weights, dense.layers, [0, 2]))
+    smaller = replace(dense, weights=given_weights.with_features(dense.weights, dense.layers, [0, 2]))
     assert np.allclose(_network(smaller, x[:, [0, 2]]), _network(dense, x))
 
 
 def _image_network(draft, images):
     """Of convolutions that keep the size, relu, pools of 2 and dense layers; images of shape (n, height, width, c)."""
     value = images
-    for layer, place in zip(draft.layers, reduce_weights.places(draft.layers), strict=True):
+    for layer, place in zip(draft.layers, given_weights.places(draft.layers), strict=True):
         if layer["kind"] == "relu":
             value = np.maximum(value, 0)
         elif layer["kind"] == "average_pool":
@@ -213,20 +213,20 @@ def test_filters_that_nothing_sees_can_be_taken(images):
     weights[4] = (weights[4].reshape(4, 3, 2) * (np.arange(3) == 1)[:, None]).reshape(12, 2)
     draft = replace(images, weights=tuple(weights))
     x = GENERATOR.uniform(size=(3, 4, 4, 2))
-    for smaller in (reduce_spatial.with_filters(draft, 0, [2, 3]), reduce_spatial.with_filters(draft, 3, [1])):
+    for smaller in (spatial.with_filters(draft, 0, [2, 3]), spatial.with_filters(draft, 3, [1])):
         assert smaller is not None
         assert np.allclose(_image_network(smaller, x), _image_network(draft, x))
 
 
 def test_convolutions_of_one_pixel_go_into_the_layer_behind_them(images):
-    narrow = reduce_spatial.with_smaller_kernel(images, 0)
+    narrow = spatial.with_smaller_kernel(images, 0)
     assert narrow is not None
     assert narrow.weights[0].shape == (1, 1, 2, 4)
     x = GENERATOR.uniform(size=(3, 4, 4, 2))
     for index in (0, 3):
-        small = reduce_spatial.with_smaller_kernel(images, index)
+        small = spatial.with_smaller_kernel(images, index)
         assert small is not None
-        merged = reduce_spatial.without_convolution(small, index)
+        merged = spatial.without_convolution(small, index)
         assert merged is not None
         if index == 3:  # in front of the other convolution a border is padded with zeros, and not with a bias
             assert np.allclose(_image_network(merged, x), _image_network(small, x))
@@ -235,7 +235,7 @@ def test_convolutions_of_one_pixel_go_into_the_layer_behind_them(images):
 
 def test_a_smaller_image_keeps_what_its_pixels_meant(images):
     x = GENERATOR.uniform(size=(3, 4, 4, 2))
-    one_pixel, *larger = reduce_spatial.crops(images, (4, 4), 1, 2)
+    one_pixel, *larger = spatial.crops(images, (4, 4), 1, 2)
     assert [(part[0], part[1]) for part, _ in (one_pixel, *larger)] == [
         (slice(1, 2), slice(2, 3)),
         (slice(0, 2), slice(2, 4)),
@@ -246,5 +246,5 @@ def test_a_smaller_image_keeps_what_its_pixels_meant(images):
         weights[index] = weights[index] * (np.arange(9) == 4).reshape(3, 3, 1, 1)
     weights[4] = (weights[4].reshape(4, 3, 2) * (np.arange(4) == 1)[:, None, None]).reshape(12, 2)
     draft = replace(images, weights=tuple(weights))
-    _, ((rows, columns), smaller) = reduce_spatial.crops(draft, (4, 4), 1, 2)
+    _, ((rows, columns), smaller) = spatial.crops(draft, (4, 4), 1, 2)
     assert np.allclose(_image_network(smaller, x[:, rows, columns]), _image_network(draft, x))

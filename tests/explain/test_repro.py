@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.explain import repro
-from harness.explain.repro import reproduction_script
-from harness.explain.repro_source import case_of, comparison_of, in_run, pairs_allowed, run_alone
-from harness.explain.repro_text import in_text
+from harness.explain.reproducing import script as writing
+from harness.explain.reproducing.script import reproduction_script
+from harness.explain.reproducing.source import case_of, comparison_of, in_run, pairs_allowed, run_alone
+from harness.explain.reproducing.text import in_text
 from harness.subjects.environments import CLEVERHANS_V3
 from harness.vocabulary import HarnessError
 
@@ -193,8 +193,8 @@ def test_what_float32_cannot_know_is_excused_in_a_script_too(synthetic, make_cas
 
 def test_many_numbers_lie_beside_the_script(synthetic, make_case, monkeypatch):
     record = synthetic.record(make_case("a"), {"nsl": 2, "cleverhans-v4": 0})
-    monkeypatch.setattr(repro, "INLINE", 20)
-    script = repro.reproduction_script(synthetic.run(record), record, comparison_of(record, ()), name="beside")
+    monkeypatch.setattr(writing, "INLINE", 20)
+    script = reproduction_script(synthetic.run(record), record, comparison_of(record, ()), name="beside")
     assert 'np.load(os.path.join(FOLDER, "beside.npz"))' in script.text
     with np.load(io.BytesIO(script.arrays), allow_pickle=False) as arrays:
         assert sorted(arrays.files) == ["input/x", "labels", "weights/000"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.explain.reduce_draft import Draft, scenario_text
+from harness.explain.reducing.draft import Draft, scenario_text
 from harness.explain.searching.choices import CHOICES, never_drawn, universe
 from harness.explain.searching.findings import findings_in, without_numbers
 from harness.explain.searching.generator import coverage, scenarios

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from harness.explain.reduce_draft import Draft
+from harness.explain.reducing.draft import Draft
 from harness.explain.searching.choices import CHOICES, NOT_EVERYWHERE, OF_OPTIMIZER, OPTIMIZER, Options
 from harness.scenario.facts import SHIPPED, split_size
 from harness.vocabulary import Case, Kind

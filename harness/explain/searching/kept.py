@@ -9,9 +9,9 @@ from pathlib import Path
 
 from harness.engine.record import CaseRecord, Run
 from harness.engine.store import write_atomically
-from harness.explain.reduce import Reduction
-from harness.explain.reduce_draft import Draft, scenario_text
-from harness.explain.repro import reproduction_script
+from harness.explain.reducing.draft import Draft, scenario_text
+from harness.explain.reducing.reduction import Reduction
+from harness.explain.reproducing.script import reproduction_script
 from harness.explain.searching.findings import Finding
 from harness.scenario.cases import read_cases
 from harness.scenario.paths import Permissions

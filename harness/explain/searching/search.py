@@ -16,9 +16,9 @@ from harness.engine.store import CannotWriteError
 from harness.engine.work import in_one_line
 from harness.engine.workers import Pool
 from harness.explain.explaining import explain_run
-from harness.explain.reduce import Reduction, reduce_case
-from harness.explain.reduce_draft import Draft, scenario_text, subjects_of
-from harness.explain.reduce_trial import Trials
+from harness.explain.reducing.draft import Draft, scenario_text, subjects_of
+from harness.explain.reducing.reduction import Reduction, reduce_case
+from harness.explain.reducing.trial import Trials
 from harness.explain.searching.findings import Finding, findings_in, harness_fails
 from harness.explain.searching.generator import VARIANTS, Generated, scenarios
 from harness.explain.searching.kept import add_signature, read_kept, write_finding, write_reproduction

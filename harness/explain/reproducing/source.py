@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.engine.record import CaseRecord, Run, load_run
 from harness.engine.run import Options, complete, execute
-from harness.explain.repro_calls import refuse_reference
+from harness.explain.reproducing.calls import refuse_reference
 from harness.vocabulary import YARDSTICK, Case, Comparison, HarnessError, Verdict, canonical_json, is_own
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from harness.engine.record import CaseRecord, Run, by_prefix
 from harness.engine.run import Options, complete, execute
 from harness.engine.workers import Pool
-from harness.explain.reduce_draft import Draft, scenario_text, subjects_of
+from harness.explain.reducing.draft import Draft, scenario_text, subjects_of
 from harness.scenario.cases import read_cases
 from harness.scenario.paths import Permissions
 from harness.vocabulary import Case, Comparison, HarnessError, Outcome, Verdict

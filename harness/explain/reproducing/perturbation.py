@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.explain.repro_calls import (
+from harness.explain.reproducing.calls import (
     Question,
     attack_loss_source,
     config_source,
@@ -12,7 +12,7 @@ from harness.explain.repro_calls import (
     generate_arguments,
     generate_loss_source,
 )
-from harness.explain.repro_text import Source, call, keywords
+from harness.explain.reproducing.text import Source, call, keywords
 from harness.vocabulary import is_own
 
 

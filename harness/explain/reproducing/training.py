@@ -9,9 +9,15 @@ from typing import Any
 import numpy as np
 
 from harness.engine.record import CaseRecord, Run
-from harness.explain.repro_calls import Question, attack_loss_source, config_source, fgm_arguments
-from harness.explain.repro_loss import labels_source, learning_phase, loss_fn_source, one_hot_source, v3_losses_source
-from harness.explain.repro_text import Source, call, keywords, render, source
+from harness.explain.reproducing.calls import Question, attack_loss_source, config_source, fgm_arguments
+from harness.explain.reproducing.loss import (
+    labels_source,
+    learning_phase,
+    loss_fn_source,
+    one_hot_source,
+    v3_losses_source,
+)
+from harness.explain.reproducing.text import Source, call, keywords, render, source
 from harness.vocabulary import Comparison, HarnessError, is_own
 
 _SHOWN = 12

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.explain.repro_text import call, keywords, source
+from harness.explain.reproducing.text import call, keywords, source
 
 Layers = Sequence[Mapping[str, Any]]
 

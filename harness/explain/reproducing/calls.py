@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.explain.repro_text import Source, call, keywords, source
+from harness.explain.reproducing.text import Source, call, keywords, source
 from harness.subjects.translate import NSL_NORMS, target_class
 from harness.vocabulary import Case, HarnessError, is_own
 

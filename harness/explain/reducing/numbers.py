@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain.reduce_draft import INIT, Draft, as_lists, flow
-from harness.explain.reduce_trial import Seen
+from harness.explain.reducing.draft import INIT, Draft, as_lists, flow
+from harness.explain.reducing.trial import Seen
 
 _NEEDED = ("optimizer", "steps", "batch_size", "evaluate", "seeds", "seed", "margin")
 """Settings of kind training that every case of it has."""

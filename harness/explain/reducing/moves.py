@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain import reduce_spatial, reduce_weights
-from harness.explain.reduce_draft import INIT, Draft, as_lists
-from harness.explain.reduce_trial import Seen
+from harness.explain.reducing import given_weights, spatial
+from harness.explain.reducing.draft import INIT, Draft, as_lists
+from harness.explain.reducing.trial import Seen
 from harness.scenario.facts import SHIPPED
 
 _MOST_NUMBERS = 8_000
@@ -146,19 +146,19 @@ def take_layers(seen: Seen) -> Iterator[Draft]:
     if draft.weights:
         for index in range(len(layers)):
             if index != last:
-                yield from reduce_spatial.simpler(draft, index)
+                yield from spatial.simpler(draft, index)
         return
     if "pretrain" not in draft.model:
         for length in range(len(layers) - 1, 0, -1):
             for start in range(len(layers) - length + 1):
                 if not start <= last < start + length:
-                    yield reduce_weights.with_layers(draft, [*layers[:start], *layers[start + length :]])
+                    yield given_weights.with_layers(draft, [*layers[:start], *layers[start + length :]])
     for index, layer in enumerate(layers):
         plain = {"kernel": 1, "strides": 1} if layer["kind"] == "conv" else {}
         plain |= {"size": 1} if layer["kind"] in _SPATIAL[1:] else {}
         simpler = {name: plain.get(name, value) for name, value in layer.items() if name != "l2"}
         if simpler != layer:
-            yield reduce_weights.with_layers(draft, [*layers[:index], simpler, *layers[index + 1 :]])
+            yield given_weights.with_layers(draft, [*layers[:index], simpler, *layers[index + 1 :]])
 
 
 def take_features(seen: Seen) -> Iterator[Draft]:
@@ -219,9 +219,9 @@ def take_classes(seen: Seen) -> Iterator[Draft]:
         attack = draft.attack if target is None else {**draft.attack, "labels": {"target": kept.index(target)}}
         changed = replace(draft, data=data, attack=attack)
         if draft.weights:
-            changed = reduce_weights.with_units(changed, last, kept)
+            changed = given_weights.with_units(changed, last, kept)
         else:
-            changed = reduce_weights.with_layers(changed, _with_size(draft.layers, last, len(kept)))
+            changed = given_weights.with_layers(changed, _with_size(draft.layers, last, len(kept)))
         if changed is not None:
             yield changed
 
@@ -238,9 +238,9 @@ def take_units(seen: Seen) -> Iterator[Draft]:
             continue
         for count in _doubling(size):
             if not draft.weights:
-                yield reduce_weights.with_layers(draft, _with_size(draft.layers, index, count))
+                yield given_weights.with_layers(draft, _with_size(draft.layers, index, count))
             else:
-                yield from reduce_spatial.narrower(draft, index, count)
+                yield from spatial.narrower(draft, index, count)
     for index, layer in enumerate(draft.model.get("before", ())):
         for count in _doubling(layer.get("units") or layer.get("filters") or 1):
             yield replace(draft, model={**draft.model, "before": _with_size(draft.model["before"], index, count)})
@@ -305,7 +305,7 @@ def _with_x(seen: Seen, x: np.ndarray, kept: Sequence[int]) -> Draft:
     if "feature_mask" in attack:
         mask = np.broadcast_to(np.asarray(attack["feature_mask"], np.float64), seen.x.shape[1:])
         attack["feature_mask"] = mask.ravel()[list(kept)].tolist()
-    weights = reduce_weights.with_features(draft.weights, draft.layers, kept) if draft.weights else ()
+    weights = given_weights.with_features(draft.weights, draft.layers, kept) if draft.weights else ()
     return replace(draft, data={**draft.data, "x": as_lists(x)}, attack=attack, weights=weights)
 
 
@@ -317,7 +317,7 @@ def _cropped(seen: Seen) -> Iterator[Draft]:
     apart = np.zeros(seen.x.shape) if seen.apart is None else seen.apart
     row, column = map(int, np.unravel_index(int(apart.max(axis=(0, 3)).argmax()), (height, width)))
     if seen.draft.weights:
-        for part, draft in reduce_spatial.crops(seen.draft, (height, width), row, column):
+        for part, draft in spatial.crops(seen.draft, (height, width), row, column):
             yield replace(draft, data={**draft.data, "x": as_lists(seen.x[:, part[0], part[1]])})
         return
     for size in _doubling(max(height, width)):

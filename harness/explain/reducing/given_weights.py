@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain.reduce_draft import Draft
+from harness.explain.reducing.draft import Draft
 
 _ARRAYS = {"dense": 2, "conv": 2, "batchnorm": 4}
 """How many arrays a layer has."""

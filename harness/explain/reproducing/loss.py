@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.explain.repro_calls import (
+from harness.explain.reproducing.calls import (
     Question,
     attack_loss_source,
     config_source,
@@ -14,7 +14,7 @@ from harness.explain.repro_calls import (
     function_name,
     v3_arguments,
 )
-from harness.explain.repro_text import call, keywords, source
+from harness.explain.reproducing.text import call, keywords, source
 from harness.subjects.translate import training_loss_reduction
 from harness.vocabulary import is_own
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.engine.store import write_atomically
-from harness.explain import reduce_moves, reduce_numbers
-from harness.explain.reduce_draft import Draft, scenario_text
-from harness.explain.reduce_trial import Numbers, Seen, Symptom, key_of
+from harness.explain.reducing import moves, numbers
+from harness.explain.reducing.draft import Draft, scenario_text
+from harness.explain.reducing.trial import Numbers, Seen, Symptom, key_of
 from harness.vocabulary import Case, HarnessError, Verdict
 
 
@@ -52,21 +52,21 @@ The first that shows the symptom counts, however many there are: where most fail
 """
 
 COARSE: tuple[Pass, ...] = (
-    ("from the smallest", reduce_moves.start_small, 6),
-    ("no training before the attack", reduce_moves.draw_weights, 2),
-    ("shorter training", reduce_moves.shorten_training, 2),
-    ("fewer examples", reduce_moves.take_examples, 2),
-    ("fewer layers", reduce_moves.take_layers, 2),
-    ("fewer features", reduce_moves.take_features, 2),
-    ("fewer classes", reduce_moves.take_classes, 2),
-    ("fewer units", reduce_moves.take_units, 2),
-    ("fewer settings", reduce_numbers.leave_out_settings, 4),
+    ("from the smallest", moves.start_small, 6),
+    ("no training before the attack", moves.draw_weights, 2),
+    ("shorter training", moves.shorten_training, 2),
+    ("fewer examples", moves.take_examples, 2),
+    ("fewer layers", moves.take_layers, 2),
+    ("fewer features", moves.take_features, 2),
+    ("fewer classes", moves.take_classes, 2),
+    ("fewer units", moves.take_units, 2),
+    ("fewer settings", numbers.leave_out_settings, 4),
 )
 FINE: tuple[Pass, ...] = (
-    ("fewer examples", reduce_moves.drop_examples, 4),
-    ("fewer features", reduce_moves.drop_features, 4),
-    ("other weights", reduce_moves.draw_anew, 6),
-    ("simpler numbers", reduce_numbers.simplify_numbers, 4),
+    ("fewer examples", moves.drop_examples, 4),
+    ("fewer features", moves.drop_features, 4),
+    ("other weights", moves.draw_anew, 6),
+    ("simpler numbers", numbers.simplify_numbers, 4),
 )
 """Tried where the coarse ones find nothing; after each that finds something, these are tried again."""
 
@@ -143,11 +143,11 @@ def _descend(first: Seen, trials: Looks, *, deadline: float) -> Iterator[tuple[s
     best, taken, level = first, {key_of(first.draft)}, 0
     while level < 2:
         before = best
-        for what, moves, at_once in (COARSE, FINE)[level]:
+        for what, smaller, at_once in (COARSE, FINE)[level]:
             found: Seen | None = best
             while found:
                 found = None
-                for drafts in _chunks((draft for draft in moves(best) if key_of(draft) not in taken), at_once):
+                for drafts in _chunks((draft for draft in smaller(best) if key_of(draft) not in taken), at_once):
                     if time.monotonic() > deadline:
                         yield what, None
                         return

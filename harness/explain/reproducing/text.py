@@ -94,7 +94,7 @@ def _templates() -> Any:
     import jinja2
 
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "repro_templates"),
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -104,5 +104,5 @@ def _templates() -> Any:
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """A template of ``repro_templates`` with these values."""
+    """A template of ``templates`` with these values."""
     return _templates().get_template(f"{template}.txt").render(values)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.explain.reduce_draft import Draft
-from harness.explain.reduce_weights import places, strongest, with_layers, with_units, without_layer
+from harness.explain.reducing.draft import Draft
+from harness.explain.reducing.given_weights import places, strongest, with_layers, with_units, without_layer
 
 _POOLS = ("max_pool", "average_pool")
 _BY_CHANNEL = ("relu", "tanh", "sigmoid", "elu", "softplus", "dropout", "rescale", *_POOLS)

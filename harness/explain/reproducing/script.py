@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from harness.engine.record import CaseRecord, Run, by_prefix
-from harness.explain.repro_calls import Question, function_name, refuse_reference
-from harness.explain.repro_loss import loss_source
-from harness.explain.repro_model import model_source
-from harness.explain.repro_perturbation import perturbation_source
-from harness.explain.repro_text import in_text, render, source
-from harness.explain.repro_training import Course, course_of, steps_source, training_source
+from harness.explain.reproducing.calls import Question, function_name, refuse_reference
+from harness.explain.reproducing.loss import loss_source
+from harness.explain.reproducing.model import model_source
+from harness.explain.reproducing.perturbation import perturbation_source
+from harness.explain.reproducing.text import in_text, render, source
+from harness.explain.reproducing.training import Course, course_of, steps_source, training_source
 from harness.scenario.data import SINGLE_INPUT
 from harness.subjects.registry import load_subject
 from harness.vocabulary import Comparison, HarnessError, Verdict, is_own
@@ -200,7 +200,7 @@ def _constants(question: Question, comparison: Comparison, excused: Mapping[str,
 
 def _excused(run: Run, record: CaseRecord, comparison: Comparison) -> dict[str, Any]:
     """What float32 cannot know, where the verdict rests on it."""
-    from harness.explain.repro_excuse import excused_elements, excused_losses
+    from harness.explain.reproducing.excuse import excused_elements, excused_losses
 
     if comparison.verdict is not Verdict.CLOSE or record.case.kind == "training":
         return {}
