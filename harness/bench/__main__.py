@@ -81,7 +81,7 @@ def _sections(
         simulated: cases of the simulated run.
     """
     return {
-        attacks.SECTION: lambda: attacks.rows(repetitions=10 if quick else 30),
+        attacks.SECTION: lambda: attacks.rows(repetitions=4 if quick else 10),
         reference.SECTION: lambda: reference.rows(repetitions=10 if quick else 30, processes=2 if quick else 5),
         training.SECTION: lambda: training.rows(repetitions=10 if quick else 30),
         start_up.SECTION: lambda: start_up.rows(scenarios=scenarios, repetitions=5 if quick else 15),
