@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.bench import (
@@ -24,7 +24,7 @@ from harness.bench import (
     whole_set,
 )
 from harness.bench.grid import PER_MODEL
-from harness.bench.picture import draw
+from harness.bench.picture import draw, read_rows
 from harness.bench.rows import Row
 from harness.bench.table import table
 from harness.engine import fingerprint
@@ -40,7 +40,8 @@ QUICK_SIMULATED = 1000
 def main() -> int:
     """Returns the exit status: 0, also when a limit does not hold; 2 when something could not be measured."""
     arguments = _parser().parse_args()
-    started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+    clock = time.monotonic()
+    measured: dict[str, str] = {}
     rows: list[Row] = []
     failures: dict[str, str] = {}
     sizes = arguments.cases or (QUICK_SIZES if arguments.quick else scale.SIZES)
@@ -48,16 +49,19 @@ def main() -> int:
     sections = _sections(arguments.scenarios, quick=arguments.quick, sizes=sizes, simulated=simulated)
     for name in arguments.only or sections:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
+        measured[name] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         try:
             rows += sections[name]()
         except HarnessError as error:
             failures[name] = str(error)
+    if arguments.keep:
+        rows, measured = _with_earlier(arguments.output, rows, measured, order=list(sections))
     print(table(rows))
     for name, reason in failures.items():
         print(f"{name} could not be measured: {reason}", file=sys.stderr)
     body = {
         "format_version": FORMAT_VERSION,
-        "started": started.isoformat(timespec="seconds"),
+        "measured": measured,
         "seconds": round(time.monotonic() - clock, 3),
         "quick": arguments.quick,
         "environment": {**fingerprint.environment(), "cores": os.cpu_count()},
@@ -67,6 +71,20 @@ def main() -> int:
     write_atomically(arguments.output, (json.dumps(body, indent=1, allow_nan=False) + "\n").encode())
     draw(rows, arguments.picture or arguments.output.with_suffix(".png"))
     return 2 if failures else 0
+
+
+def _with_earlier(
+    file: Path, rows: Sequence[Row], measured: Mapping[str, str], *, order: Sequence[str]
+) -> tuple[list[Row], dict[str, str]]:
+    """The rows with those that an earlier run has left of sections which are not measured now, and when each was."""
+    if not file.exists():
+        return list(rows), dict(measured)
+    earlier = json.loads(file.read_bytes())["measured"]
+    every = [*rows, *(row for row in read_rows(file) if row.section not in measured)]
+    times = {**earlier, **measured}
+    return sorted(every, key=lambda row: order.index(row.section)), {
+        name: times[name] for name in order if name in times
+    }
 
 
 def _sections(
@@ -107,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cases", type=_sizes, metavar="N,N", help=in_hundreds)
     in_thousands = f"cases of the {simulation.SIMULATED} (default: {simulation.CASES:,})"
     parser.add_argument("--simulated", type=_thousands, metavar="N", help=in_thousands)
+    kept = "leave the sections that are not measured now as the output file has them"
+    parser.add_argument("--keep", action="store_true", help=kept)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="default: beside the output")
     parser.add_argument("--output", type=Path, default=Path("reports/bench.json"), help="default: %(default)s")
     return parser

@@ -10,7 +10,6 @@ import dataclasses
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from harness.bench.attack_calls import compiled_gradient
 from harness.bench.processes import measure
 from harness.bench.rows import Row, ratios
 from harness.bench.table import table
+from harness.bench.training_steps import seconds_in_a_row
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.nsl import import_nsl
 
@@ -31,6 +31,9 @@ OVER_NSL = 0.5
 """The most that ``adversarial_loss`` may take over NSL's in eager mode."""
 OVER_DRAWS = 3.0
 """The most that the yardstick may take over as many double-precision gradients as it draws."""
+
+_IN_A_ROW = 3
+"""Calls that are one measurement."""
 
 _IMAGE = (28, 28, 1)
 _CLASSES = 10
@@ -87,7 +90,7 @@ def _fast_gradient_method(repetitions: int) -> Iterator[Row]:
             calls[f"{name}, {source} labels"] = lambda attack=attack, given=given: attack(
                 model, x, 0.1, np.inf, y=given
             )
-    seconds = _in_turn(calls, repetitions)
+    seconds = _in_turn(calls, repetitions, in_a_row=_IN_A_ROW)
     yield Row(SECTION, "CNN, batch 256: bare compiled gradient", seconds["bare"], "s")
     for name in list(calls)[1:]:
         limit = OVER_BARE if name.startswith("reference") else None
@@ -107,7 +110,7 @@ def _adversarial_loss(repetitions: int) -> Iterator[Row]:
         calls: dict[str, Callable[[], Any]] = {}
         for name, function in (("nsl", nsl.keras.adversarial_loss), ("reference", adversarial_loss)):
             calls[name] = lambda f=function, model=model: f(x, y, model, loss, adv_config=config)
-        seconds = _in_turn(calls, repetitions)
+        seconds = _in_turn(calls, repetitions, in_a_row=_IN_A_ROW)
         yield Row(SECTION, f"{kind}, batch 64: eager adversarial_loss of nsl", seconds["nsl"], "s")
         ratio = ratios(seconds["reference"], seconds["nsl"])
         yield Row(SECTION, f"{kind}, batch 64: eager adversarial_loss, reference / nsl", ratio, "x", OVER_NSL)
@@ -134,21 +137,19 @@ def _yardstick(repetitions: int) -> Iterator[Row]:
     yield Row(SECTION, name, ratios(seconds["yardstick"], seconds["bare"]), "x", OVER_DRAWS)
 
 
-def _in_turn(calls: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, tuple[float, ...]]:
-    """Wall seconds of each call, over and over, one after another.
+def _in_turn(
+    calls: Mapping[str, Callable[[], Any]], repetitions: int, *, in_a_row: int = 1
+) -> dict[str, tuple[float, ...]]:
+    """Wall seconds of each call, the mean of some in a row, over and over, one kind after another.
 
-    Each is made twice and the second is timed, in caches as its own kind leaves them: so a training or a sweep calls
-    it. Right after another function, both sides of a ratio would pay for what that one left behind.
+    Before them it is made once untimed, so that they find caches and memory as their own kind leaves them: so a
+    training or a sweep calls it. Right after another function, both sides of a ratio would pay for what that one left.
     """
-    for call in calls.values():
-        call()  # compiles
     seconds: dict[str, list[float]] = {name: [] for name in calls}
+    seconds_in_a_row(calls, 1)  # compiles
     for _ in range(repetitions):
-        for name, call in calls.items():
-            call()
-            started = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - started)
+        for name, one in seconds_in_a_row(calls, in_a_row).items():
+            seconds[name].append(one)
     return {name: tuple(values) for name, values in seconds.items()}
 
 

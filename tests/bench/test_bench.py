@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from harness.bench import memory, whole_set
+from harness.bench.rows import Row
 from harness.vocabulary import FORMAT_VERSION
 
 pytestmark = pytest.mark.long
@@ -53,6 +54,29 @@ def test_the_command_prints_a_table_and_leaves_it_as_json(tmp_path):
     ]
     assert all(len(row["values"]) == 5 and row["limit"] == 0.3 for row in body["rows"])
     assert output.with_suffix(".png").exists()
+
+
+def test_sections_that_are_not_measured_again_are_kept_when_asked_for(tmp_path):
+    (tmp_path / "small.yaml").write_text(SCENARIO)
+    output = tmp_path / "bench.json"
+    output.write_text(
+        json.dumps(
+            {
+                "measured": {"memory": "then", "start-up": "then"},
+                "rows": [
+                    Row("memory", "of a worker", (1.0,), "MB").to_json(),
+                    Row("start-up", "of an earlier run", (1.0,), "s").to_json(),
+                ],
+            }
+        )
+    )
+    asked = ("--quick", "--only", "start-up", "--scenarios", tmp_path / "small.yaml", "--output", output, "--keep")
+    assert bench(*asked).returncode == 0
+    body = json.loads(output.read_text())
+    assert [row["name"] for row in body["rows"]][-1:] == ["of a worker"]
+    assert "of an earlier run" not in {row["name"] for row in body["rows"]}
+    assert list(body["measured"]) == ["start-up", "memory"]
+    assert (body["measured"]["memory"], body["measured"]["start-up"] == "then") == ("then", False)
 
 
 def test_what_cannot_be_measured_is_said_and_ends_with_status_2(tmp_path):
