@@ -1,7 +1,7 @@
 """The functions of ``harness.reference`` against the least that they could cost, and against the libraries' own.
 
-``python -m harness.bench.reference [FILE]`` measures in its own process, which must have the environment's variables
-set, and prints a table or leaves the rows in FILE. ``rows`` starts such processes.
+``python -m harness.bench.reference PART REPETITIONS FILE`` measures a part in its own process, which must have the
+environment's variables set, and leaves the rows in FILE. ``rows`` starts such processes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import numpy as np
 from harness.bench.attack_calls import compiled_gradient
 from harness.bench.processes import measure
 from harness.bench.rows import Row, ratios
-from harness.bench.table import table
 from harness.bench.training_steps import seconds_in_a_row
 from harness.subjects.environments import TENSORFLOW_2
 from harness.subjects.nsl import import_nsl
@@ -44,34 +43,27 @@ def rows(*, repetitions: int, processes: int) -> Iterator[Row]:
 
     Args:
         repetitions: of each function in each process, taken in turn, so that a slow moment of the machine hits all.
-        processes: one after another. Where its memory comes to lie makes a process up to a tenth slower or faster, all
-            its life.
+        processes: of each part, in turn. Where its memory comes to lie makes a process up to a tenth slower or faster,
+            all its life, and so does what another part has left there.
 
     Raises:
         HarnessError: a process failed.
     """
     found: dict[str, Row] = {}
-    for _ in range(processes):
-        for row in _of_one_process(repetitions):
+    for part in [*PARTS] * processes:
+        for row in _of_one_process(part, repetitions):
             values = (*found[row.name].values, *row.values) if row.name in found else row.values
             found[row.name] = dataclasses.replace(row, values=values)
     yield from found.values()
 
 
-def _of_one_process(repetitions: int) -> Iterator[Row]:
+def _of_one_process(part: str, repetitions: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
         file = Path(folder, "rows.json")
-        command = [sys.executable, "-m", "harness.bench.reference", str(file), str(repetitions)]
+        command = [sys.executable, "-m", "harness.bench.reference", part, str(repetitions), str(file)]
         measure(command, variables=TENSORFLOW_2.variables)
         for row in json.loads(file.read_text()):
             yield Row(**{**row, "values": tuple(row["values"])})
-
-
-def measured_here(*, repetitions: int) -> Iterator[Row]:
-    """Measures everything in this process."""
-    yield from _fast_gradient_method(repetitions)
-    yield from _adversarial_loss(repetitions)
-    yield from _yardstick(max(repetitions // 8, 3))
 
 
 def _fast_gradient_method(repetitions: int) -> Iterator[Row]:
@@ -117,6 +109,7 @@ def _adversarial_loss(repetitions: int) -> Iterator[Row]:
 
 
 def _yardstick(repetitions: int) -> Iterator[Row]:
+    """It takes seconds, and varies less."""
     import tensorflow as tf
 
     from harness.reference import yardstick
@@ -131,10 +124,18 @@ def _yardstick(repetitions: int) -> Iterator[Row]:
             "bare": lambda: [bare(double, y) for _ in range(DRAWS)],
             "yardstick": lambda: yardstick(model, x, y, epsilon=0.1, norm="l2"),
         },
-        repetitions,
+        max(repetitions // 8, 3),
     )
     name = f"CNN, batch 64: yardstick / {DRAWS} compiled gradients in double precision"
     yield Row(SECTION, name, ratios(seconds["yardstick"], seconds["bare"]), "x", OVER_DRAWS)
+
+
+PARTS: Mapping[str, Callable[[int], Iterator[Row]]] = {
+    "fast_gradient_method": _fast_gradient_method,
+    "adversarial_loss": _adversarial_loss,
+    "yardstick": _yardstick,
+}
+"""What is measured, each in processes of its own, from a number of repetitions."""
 
 
 def _in_turn(
@@ -184,8 +185,5 @@ def _convolutional(*, dtype: str = "float32") -> Any:
 
 
 if __name__ == "__main__":
-    found = list(measured_here(repetitions=int(sys.argv[2]) if len(sys.argv) > 2 else 40))
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(json.dumps([dataclasses.asdict(row) for row in found]))
-    else:
-        print(table(found))
+    part, number, file = sys.argv[1:]
+    Path(file).write_text(json.dumps([dataclasses.asdict(row) for row in PARTS[part](int(number))]))
