@@ -28,7 +28,7 @@ from harness.engine.events import (
 from harness.engine.given import take_weights
 from harness.engine.judged import get_judged, judged_keys, keep_judged
 from harness.engine.plan import Task, evaluation_task, outcome_tasks, preparation_tasks, problems_of
-from harness.engine.record import CaseRecord, Run, outcome_of
+from harness.engine.record import CaseRecord, Run, as_stored, outcome_of
 from harness.engine.schedule import Ahead, Begun, Done, run_tasks
 from harness.engine.store import Store
 from harness.engine.work import Problem
@@ -270,8 +270,8 @@ def _all_outcomes(
             yield case, Outcome(subject, done.failure, reason=f"{whose}{done.reason}"), False
         elif done.task.kind == "evaluation":
             outcome = trained.pop((case.id, subject))
-            evaluated = replace(outcome, summary={**outcome.summary, "evaluation": done.record})
-            yield case, outcome_of(vars(evaluated)), True
+            summary = as_stored({**outcome.summary, "evaluation": done.record})
+            yield case, replace(outcome, summary=summary), True
         else:
             outcome = outcome_of(done.record)
             outcome = replace(outcome, from_store=done.from_store)

@@ -104,5 +104,5 @@ def _templates() -> Any:
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """A template of ``templates`` with these values."""
+    """A file of the folder ``templates``, by its name without suffix, with these values."""
     return _templates().get_template(f"{template}.txt").render(values)
